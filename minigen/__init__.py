@@ -1,0 +1,39 @@
+"""minigen: generative Transformers in small, readable pieces.
+
+Start with the lessons in `notebooks/`, or with `minigen demo` on the command line. The pieces, lowest floor first:
+
+layers, tokenizers    attention, feed-forward, norms, positions, masks, blocks; characters, bytes, BPE
+models, data          GPT and n-grams; declared sources, splits, batches
+training, generate    the training loop and its checkpoints; sampling with a KV cache; metrics
+estimators            whole tasks: fit, generate, score, save, load
+
+`import minigen` alone is fast: the names in `__all__` are looked up when they are first used (PEP 562).
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "GPT": "minigen.models.gpt",
+    "GPTConfig": "minigen.models.gpt",
+    "NGram": "minigen.models.ngram",
+    "TextGenerator": "minigen.estimators",
+    "TrainConfig": "minigen.training",
+    "generate": "minigen.generate",
+    "train": "minigen.training",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that holds `name` on first use. AttributeError for a name that is not in `__all__`."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'minigen' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
