@@ -1,6 +1,7 @@
 """minigen: generative Transformers in small, readable pieces.
 
-Start with the lessons in `notebooks/`, or with `minigen demo` on the command line. The pieces, lowest floor first:
+Start with the lessons in `notebooks/`, or with `minigen demo` on the command line.
+The pieces, lowest floor first:
 
 layers, tokenizers    attention, feed-forward, norms, positions, masks, blocks; characters, bytes, BPE
 models, data          GPT and n-grams; declared sources, splits, batches
@@ -21,7 +22,6 @@ _HOMES = {
     "NGram": "minigen.models.ngram",
     "TextGenerator": "minigen.estimators",
     "TrainConfig": "minigen.training",
-    "generate": "minigen.generate",
     "train": "minigen.training",
 }
 
@@ -29,7 +29,7 @@ __all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the module that holds `name` on first use. AttributeError for a name that is not in `__all__`."""
+    """Import the module that holds `name` on first use. AttributeError for a name not in `__all__`."""
     if name not in _HOMES:
         raise AttributeError(f"module 'minigen' has no attribute {name!r}; it has {', '.join(__all__)}")
     return getattr(import_module(_HOMES[name]), name)
