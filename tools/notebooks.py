@@ -5,7 +5,7 @@ python tools/notebooks.py run --all
 python tools/notebooks.py check                does each lesson have the committed form? (executes nothing)
 python tools/notebooks.py render 02_attention DIR   every picture as PNG, and the page as HTML, to look at
 
-The committed form is what `tidy` gives. It does not depend on who ran the notebook: a diff shows only changes.
+The committed form is what `tidy` gives. It does not depend on who ran a notebook: a diff shows only changes.
 """
 
 import argparse
@@ -53,7 +53,7 @@ PROGRESS = re.compile(r"\d+%\|.*?\||\d+it \[|it/s\]|s/it\]")
 
 
 def lessons(names: list[str] | None = None) -> list[Path]:
-    """The notebooks called `names` (folder and ending are optional), or all. ValueError for an unknown name."""
+    """The notebooks called `names` (folder and ending are optional), or all. ValueError for unknown names."""
     known = {path.stem: path for path in sorted(FOLDER.glob("*.ipynb"))}
     unknown = [name for name in names or [] if Path(name).stem not in known]
     if unknown:
