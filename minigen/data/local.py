@@ -1,0 +1,173 @@
+"""One's own files: tables of text (.tsv, .csv, .jsonl, .parquet), plain text (.txt), and folders of them.
+
+A table becomes columns of equal length, of one of the kinds in COLUMNS; other columns of it are left out.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from minigen.files import read_text
+
+Columns = dict[str, list]
+
+# What a table may hold, most telling first: a table with text, label and source is one for classification.
+COLUMNS = (("source", "target"), ("text", "label"), ("text",))
+SPLIT_NAMES = {"train": "train", "validation": "validation", "test": "test"}
+SPLIT_NAMES |= dict.fromkeys(("valid", "val", "dev"), "validation")
+
+
+def known_columns(found: Sequence[str], where: str) -> tuple[str, ...]:
+    """The first kind of COLUMNS that is among the column names `found`. ValueError names both if there is none."""
+    for columns in COLUMNS:
+        if set(columns) <= set(found):
+            return columns
+    wanted = "; or ".join(" and ".join(columns) for columns in COLUMNS)
+    named = ", ".join(str(column)[:40] for column in found) or "no columns at all"
+    raise ValueError(f"{where}: found the columns {named}; wanted are {wanted}")
+
+
+def read_table(path: Path) -> Columns:
+    """The known columns of a table; a .txt file is one row of text.
+
+    Raises ValueError, which names the file and where in it: another format, no known columns, no rows, a row of
+    another length than the first, a text that is missing, empty or no text at all.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise ValueError(
+            f"{path}: cannot read {path.suffix or 'a file without ending'}; use {', '.join(FORMATS)}"
+        )
+    table = FORMATS[path.suffix.lower()](path)
+    columns = known_columns(list(table), str(path))
+    if not table[columns[0]]:
+        raise ValueError(f"{path} has the columns {', '.join(columns)} but no rows")
+    return {column: _checked(table[column], column, path) for column in columns}
+
+
+def _checked(values: list, column: str, path: Path) -> list:
+    """The values of one column: labels all whole numbers or all text, the other columns text that is not empty."""
+    if column == "label":
+        if all(isinstance(value, int) or re.fullmatch(r"-?\d+", str(value).strip()) for value in values):
+            return [int(value) for value in values]
+        wanted = "a whole number or a text, of one kind throughout"
+    else:
+        wanted = "a text that is not empty"
+    for row, value in enumerate(values, start=1):
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"{path}: row {row} has the {column} {value!r}; wanted is {wanted}")
+    return values
+
+
+def read_folder(folder: Path) -> dict[str, Columns]:
+    """The splits of a folder: its files train.*, validation.* (or valid, val, dev) and test.*.
+
+    Shards as the hub lays them out (train-00000-of-00002.parquet, there or in the folder data/) are joined in
+    the order of their names. Raises ValueError where no file is called train, or the columns differ.
+    """
+    splits: dict[str, Columns] = {}
+    for path in _split_files(folder):
+        table = read_table(path)
+        columns = splits.setdefault(_split_of(path), {column: [] for column in table})
+        if set(columns) != set(table):
+            raise ValueError(
+                f"{path} has the columns {', '.join(table)}; another shard has {', '.join(columns)}"
+            )
+        for column, values in table.items():
+            columns[column] += values
+    if "train" not in splits:
+        raise ValueError(
+            f"the folder {folder} has no file train.*; wanted are train, validation and test, each as one of "
+            f"{', '.join(FORMATS)}; or give the path of a single file"
+        )
+    for split, columns in splits.items():
+        if set(columns) != set(splits["train"]):
+            found, wanted = ", ".join(columns), ", ".join(splits["train"])
+            raise ValueError(f"{folder}: {split} has the columns {found}, but train has {wanted}")
+    return _same_labels(splits)
+
+
+def _split_files(folder: Path) -> list[Path]:
+    files = sorted([*folder.iterdir(), *(folder / "data").glob("*")])
+    return [path for path in files if path.suffix.lower() in FORMATS and path.is_file() and _split_of(path)]
+
+
+def _split_of(path: Path) -> str | None:
+    """The split that a file belongs to by its name: the part before the first of "-", "_" or "."."""
+    return SPLIT_NAMES.get(re.split(r"[-_.]", path.name.lower())[0])
+
+
+def _same_labels(splits: dict[str, Columns]) -> dict[str, Columns]:
+    """Labels of one kind in all splits: if they are not all numbers, those that are become text again."""
+    labels = [label for columns in splits.values() for label in columns.get("label", [])]
+    if len({type(label) for label in labels}) > 1:
+        for columns in splits.values():
+            columns["label"] = [str(label) for label in columns["label"]]
+    return splits
+
+
+def _read_txt(path: Path) -> Columns:
+    return {"text": [read_text(path)]}
+
+
+def _read_tsv(path: Path) -> Columns:
+    """One row a line, split at tabs alone: a quotation mark is text, as the corpora of translators have it."""
+    lines = [line.split("\t") for line in read_text(path).split("\n")]
+    return _from_rows(path, [row for row in lines if row != [""]])
+
+
+def _read_csv(path: Path) -> Columns:
+    longest = csv.field_size_limit(2**31 - 1)  # its default of 131,072 characters would refuse a chapter
+    try:
+        return _from_rows(path, [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if row])
+    except csv.Error as error:
+        raise ValueError(f"{path} is not a table of comma-separated values: {error}") from error
+    finally:
+        csv.field_size_limit(longest)
+
+
+def _from_rows(path: Path, rows: list[list[str]]) -> Columns:
+    names = [name.strip().lower() for name in rows[0]]
+    known_columns(names, f"{path}, first line")
+    for number, row in enumerate(rows[1:], start=1):
+        if len(row) != len(names):
+            raise ValueError(f"{path}: row {number} has {len(row)} fields; the first line names {len(names)}")
+    return {name: [row[place] for row in rows[1:]] for place, name in enumerate(names)}
+
+
+def _read_jsonl(path: Path) -> Columns:
+    rows = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}: line {number} is not JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise ValueError(f'{path}: line {number} is not a JSON object such as {{"text": "..."}}')
+        rows.append(row)
+    return {
+        name: [row.get(name) for row in rows] for name in dict.fromkeys(key for row in rows for key in row)
+    }
+
+
+def _read_parquet(path: Path) -> Columns:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.read_table(path).to_pydict()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ValueError(f"{path} is not a parquet file, or a damaged one: {error}") from error
+
+
+FORMATS = {
+    ".txt": _read_txt,
+    ".tsv": _read_tsv,
+    ".csv": _read_csv,
+    ".jsonl": _read_jsonl,
+    ".parquet": _read_parquet,
+}
