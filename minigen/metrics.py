@@ -8,7 +8,7 @@ from collections.abc import Sequence
 def bits_per_byte(nats: float, num_bytes: int) -> float:
     """nats / (ln 2 * num_bytes): the total loss of a text, in bits, per byte of its UTF-8 form.
 
-    nats: the *sum* of -ln p over all tokens of the text. num_bytes: len(text.encode("utf-8")). ValueError for 0.
+    nats: the *sum* of -ln p over all tokens of the text. num_bytes: len(text.encode()). ValueError for 0.
     Loss per token depends on how long the tokens are; this does not, so it compares models of any tokenizers.
     """
     if num_bytes <= 0:
@@ -42,8 +42,8 @@ def unigram_entropy(tokens: Sequence) -> float:
 def distinct_n(tokens: Sequence, n: int) -> float:
     """Different n-grams / all n-grams of one generated text: 1 if nothing recurs, near 0 for a loop.
 
-    tokens: str (its characters), list, array or tensor (tokens,). The longer a text, the lower: compare texts of
-    one length. ValueError for n < 1 or fewer than n tokens. Source: Li et al. 2016 ("distinct-1", "distinct-2").
+    tokens: str (its characters), list, array or tensor (tokens,). It falls with the length of the text.
+    ValueError for n < 1 or fewer than n tokens. Source: Li et al. 2016 ("distinct-1" and "distinct-2").
     """
     tokens = _plain(tokens)
     if n < 1:

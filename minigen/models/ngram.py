@@ -9,9 +9,8 @@ what that frees to the next shorter context:
     P_0(w)     = 1 / V
 
 c is the count of an n-gram at the highest order; below it, the number of *different tokens seen before* it,
-which tells whether a word is likely in a new context ("Francisco" is frequent, but only after "San"). N_k(h) is
-the number of tokens w with c(h w) = k, c(h) = sum_w c(h w), and an unseen h, c(h) = 0,
-leaves all to P_{n-1}.
+which tells whether a word is likely in a new context ("Francisco" is frequent, but only after "San"). N_k(h)
+is the number of tokens w with c(h w) = k, and c(h) = sum_w c(h w). Where c(h) = 0, P_n is P_{n-1}.
 
 Source: Chen and Goodman 1999, "An empirical study of smoothing techniques for language modeling", section 2.7
 (Kneser-Ney) and section 3 (the modified form: three discounts, estimated from counts of counts).
