@@ -47,8 +47,7 @@ def plays() -> str:
 
 
 def random_text(seed: int, alphabet: str | None = None) -> str:
-    """Up to 60 characters of the alphabet, or of all that Unicode 3.2 assigned: later ones are letters to some
-    libraries and unknown to others."""
+    """Up to 60 characters of the alphabet, or of Unicode 3.2, on whose categories all libraries agree."""
     draw = random.Random(seed)
     length = draw.randint(0, 60)
     if alphabet:

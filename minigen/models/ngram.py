@@ -72,12 +72,15 @@ class NGram:
             raise ValueError(f"{len(ids)} tokens are too few for n-grams of order {self.order}")
         keys: list[np.ndarray] = []  # one array for each order
         counts: list[np.ndarray] = []
+        # For each position, rows of the order below: of the tokens before it, and of its n-gram less the first.
         prefixes = suffixes = np.zeros(
             len(ids), dtype=np.int64
-        )  # rows in the order below; the empty one is row 0
+        )  # at order 1 both are the empty context, row 0
         for n in range(1, self.order + 1):
             packed = prefixes * self.vocab_size + ids[n - 1 :]  # the n-gram that ends at each position
-            unique, first, rows, count = np.unique(packed, True, True, True)
+            unique, first, rows, count = np.unique(
+                packed, return_index=True, return_inverse=True, return_counts=True
+            )
             if n > 1:  # below the highest order: each different n-gram counts once for its suffix
                 counts[-1] = np.bincount(suffixes[first], minlength=len(keys[-1]))
             keys.append(unique)
