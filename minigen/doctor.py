@@ -155,15 +155,15 @@ def check_folder(folder: Path | None = None) -> Finding:
 def check_data(name: str = "shakespeare", there: bool | None = None) -> Finding:
     """The default text has been fetched."""
     if there is None:
-        from minigen.data import is_fetched
+        from minigen.data import info
 
-        there = is_fetched(name)
+        there = bool(info(name)["fetched"])
     found = f"{name} {'is here' if there else 'has not been fetched'}"
     return judge("data", found, warn=not there, advice=f"minigen data fetch {name}")
 
 
 def check_kernel(command: Sequence[str] | None = None) -> Finding:
-    """Jupyter's kernel "python3" is this Python. Jupyter itself replaces a bare `python` by the one it runs in."""
+    """Jupyter's kernel "python3" is this Python. A bare `python` means the one Jupyter runs in."""
     advice = "python -m ipykernel install --sys-prefix    (with this environment active)"
     if command is None:
         from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel

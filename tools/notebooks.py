@@ -10,6 +10,7 @@ The committed form is what `tidy` gives. It does not depend on who ran a noteboo
 
 import argparse
 import base64
+import html
 import re
 import sys
 import threading
@@ -73,7 +74,7 @@ def widget_text(state: dict, model: str) -> str:
     if children:
         return " ".join(filter(None, (widget_text(state, child) for child in children)))
     value = own.get("value", "")
-    return re.sub(r"<[^>]+>|\s+", " ", value).strip() if isinstance(value, str) else ""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", value)).split()) if isinstance(value, str) else ""
 
 
 def tidy_outputs(outputs: list[NotebookNode], state: dict) -> list[NotebookNode]:
