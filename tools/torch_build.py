@@ -2,7 +2,7 @@
 
 python tools/torch_build.py [ARGUMENTS OF pip install]
 
-Asks pip which file it would take (a dry run that reads metadata, a few seconds). Never fails: whatever goes wrong
+Asks pip which file it would take (a dry run that reads metadata: seconds). Never fails: whatever goes wrong
 here, the installation itself reports better.
 """
 
