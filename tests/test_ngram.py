@@ -46,7 +46,8 @@ class SlowNGram:
             return {0: 0.0, 1: 0.5, 2: 1.0, 3: 1.5}
         y = n1 / (n1 + 2 * n2)
         estimates = {1: 1 - 2 * y * n2 / n1, 2: 2 - 3 * y * n3 / n2, 3: 3 - 4 * y * n4 / n3}
-        return {0: 0.0} | {k: min(max(value, 0.0), k) for k, value in estimates.items()}
+        fallback = {1: 0.5, 2: 1.0, 3: 1.5}
+        return {0: 0.0} | {k: value if value > 0 else fallback[k] for k, value in estimates.items()}
 
     def probability(self, token: int, context: tuple[int, ...]) -> float:
         context = context[max(0, len(context) - self.order + 1) :]
@@ -120,6 +121,17 @@ def test_discounts_follow_the_formula():
     y = 100 / (100 + 2 * 40)
     expected = [0, 1 - 2 * y * 40 / 100, 2 - 3 * y * 20 / 40, 3 - 4 * y * 12 / 20]
     np.testing.assert_allclose(discounts(counts), expected, rtol=1e-12)
+
+
+def test_a_discount_is_never_zero_and_never_more_than_the_count():
+    # Five n-grams seen three times against one seen twice: the formula's D_2 is 2 - 3 * (1 / 3) * 5 < 0.
+    assert discounts(np.repeat([1, 2, 3, 4], [1, 1, 5, 1]))[2] == FALLBACK_DISCOUNTS[1]
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        found = discounts(np.repeat([1, 2, 3, 4, 5], random.integers(0, 9, size=5)))
+        assert found[0] == 0
+        assert (found[1:] > 0).all()
+        assert (found <= [0, 1, 2, 3]).all()
 
 
 def test_order_one_reaches_the_unigram_entropy_of_its_own_text():

@@ -72,10 +72,8 @@ class NGram:
             raise ValueError(f"{len(ids)} tokens are too few for n-grams of order {self.order}")
         keys: list[np.ndarray] = []  # one array for each order
         counts: list[np.ndarray] = []
-        # For each position, rows of the order below: of the tokens before it, and of its n-gram less the first.
-        prefixes = suffixes = np.zeros(
-            len(ids), dtype=np.int64
-        )  # at order 1 both are the empty context, row 0
+        # Rows in the order below: of the tokens before a position, and of its n-gram without the first token.
+        prefixes = suffixes = np.zeros(len(ids), dtype=np.int64)  # of the empty context, row 0
         for n in range(1, self.order + 1):
             packed = prefixes * self.vocab_size + ids[n - 1 :]  # the n-gram that ends at each position
             unique, first, rows, count = np.unique(
@@ -158,13 +156,16 @@ def discounts(counts: np.ndarray) -> np.ndarray:
     """[0, D_1, D_2, D_3+], what to take off a count of 0, 1, 2, and 3 or more.
 
     D_k = k - (k + 1) Y n_{k+1} / n_k with Y = n_1 / (n_1 + 2 n_2), n_k = number of n-grams with count k.
-    Source: Chen and Goodman 1999, section 3. Clipped to 0 <= D_k <= k, so that no count turns negative.
+    Source: Chen and Goodman 1999, section 3. Where a count of counts is 0, or a D_k is not above 0, as happens
+    on small texts, fixed values serve: a discount of 0 would leave nothing for unseen tokens.
     """
     n = np.bincount(np.minimum(counts, 5), minlength=6).astype(float)
     if not n[1:5].all():
         return np.array([0.0, *FALLBACK_DISCOUNTS])
     y = n[1] / (n[1] + 2 * n[2])
-    return np.array([0.0, *(np.clip(k - (k + 1) * y * n[k + 1] / n[k], 0, k) for k in (1, 2, 3))])
+    k = np.array([1, 2, 3])
+    estimates = k - (k + 1) * y * n[k + 1] / n[k]  # never above k, so no count turns negative
+    return np.array([0.0, *np.where(estimates > 0, estimates, FALLBACK_DISCOUNTS)])
 
 
 def smooth(keys: np.ndarray, counts: np.ndarray, num_prefixes: int, vocab_size: int) -> Level:
