@@ -156,7 +156,7 @@ def discounts(counts: np.ndarray) -> np.ndarray:
     """[0, D_1, D_2, D_3+], what to take off a count of 0, 1, 2, and 3 or more.
 
     D_k = k - (k + 1) Y n_{k+1} / n_k with Y = n_1 / (n_1 + 2 n_2), n_k = number of n-grams with count k.
-    Source: Chen and Goodman 1999, section 3. Where a count of counts is 0, or a D_k is not above 0, as happens
+    Source: Chen and Goodman 1999, section 3. Where a count of counts is 0 or a D_k is not above 0, as happens
     on small texts, fixed values serve: a discount of 0 would leave nothing for unseen tokens.
     """
     n = np.bincount(np.minimum(counts, 5), minlength=6).astype(float)
