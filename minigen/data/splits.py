@@ -26,7 +26,7 @@ def split_by_position(text: str) -> tuple[str, str]:
 
 
 def normalise(text: str) -> str:
-    """The text without case, punctuation and spacing: two texts that differ in nothing else count as the same."""
+    """The text without case, punctuation and spacing: texts that differ in nothing else count as the same."""
     return re.sub(r"[\W_]+", " ", text.casefold()).strip() or text
 
 
@@ -58,8 +58,8 @@ def group_rows(*columns: Sequence[str]) -> list[list[int]]:
 def hold_out(groups: list[list[int]], names: Sequence[str]) -> dict[str, list[int]]:
     """Rows for each held-out split in `names`, and the rest for "train": whole groups, in their given order.
 
-    A held-out split takes groups until it holds 10 % of all rows (at least one); a group too large for the room
-    that is left goes on to the next split, or to train. Rows come in ascending order.
+    A held-out split takes groups until it holds 10 % of all rows (at least one); a group too large for the
+    room that is left goes on to the next split, or to train. Rows come in ascending order.
     Raises ValueError where there are too few groups for no split to be empty.
     """
     total = sum(len(group) for group in groups)
