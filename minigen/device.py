@@ -1,0 +1,69 @@
+"""Where to compute, and in which precision."""
+
+import random
+import time
+from functools import lru_cache
+
+import torch
+
+
+def pick_device(name: str | None = None) -> torch.device:
+    """The named device; without a name an NVIDIA GPU, else Apple's (mps), else the CPU.
+
+    Raises:
+        ValueError: if the named device is not there, with those that are.
+    """
+    found = [
+        kind
+        for kind, there in (
+            ("cuda", torch.cuda.is_available()),
+            ("mps", torch.backends.mps.is_available()),
+            ("cpu", True),
+        )
+        if there
+    ]
+    if name is None or name == "auto":
+        return torch.device(found[0])
+    if name.split(":")[0] not in found:
+        raise ValueError(f"there is no device {name!r} on this machine; found: {', '.join(found)}")
+    return torch.device(name)
+
+
+def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
+    """The number format of the matrix products: "fp32", "bf16", or "auto" for the one this device does faster.
+
+    GPUs with bfloat16 units say so. A CPU does not, so a matrix product is timed once: with AVX-512-BF16 or AMX
+    it is more than twice as fast in bfloat16, without them a hundred times slower.
+    """
+    formats = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    if name in formats:
+        return formats[name]
+    if name != "auto":
+        raise ValueError(f"unknown precision {name!r}: choose 'auto', 'fp32' or 'bf16'")
+    if device.type == "cuda":
+        fast = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        fast = device.type == "cpu" and bf16_speedup() > 1.5
+    return torch.bfloat16 if fast else torch.float32
+
+
+@lru_cache
+def bf16_speedup(size: int = 256) -> float:
+    """How many times faster the CPU multiplies two size x size matrices in bfloat16 than in float32."""
+    return _matmul_seconds(torch.float32, size) / _matmul_seconds(torch.bfloat16, size)
+
+
+def _matmul_seconds(dtype: torch.dtype, size: int) -> float:
+    a = torch.ones(size, size, dtype=dtype)
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        a @ a
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def seed_everything(seed: int) -> None:
+    """One seed, one result: Python's and torch's generators, on all devices."""
+    random.seed(seed)
+    torch.manual_seed(seed)

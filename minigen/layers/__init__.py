@@ -1,0 +1,41 @@
+"""The parts of a Transformer, one idea a file: attention, feed-forward, norms, positions, masks, blocks, stacks."""
+
+from minigen.layers.attention import (
+    MultiHeadAttention,
+    attention_weights,
+    scaled_dot_product_attention,
+)
+from minigen.layers.block import Block, BlockConfig
+from minigen.layers.cache import KVCache
+from minigen.layers.feed_forward import FeedForward
+from minigen.layers.masks import causal_mask, padding_mask
+from minigen.layers.norm import LayerNorm, RMSNorm
+from minigen.layers.positions import (
+    LearnedPositions,
+    Rotary,
+    SinusoidalPositions,
+    rotate,
+    sinusoidal,
+)
+from minigen.layers.stack import Decoder, Encoder
+
+__all__ = [
+    "Block",
+    "BlockConfig",
+    "Decoder",
+    "Encoder",
+    "FeedForward",
+    "KVCache",
+    "LayerNorm",
+    "LearnedPositions",
+    "MultiHeadAttention",
+    "RMSNorm",
+    "Rotary",
+    "SinusoidalPositions",
+    "attention_weights",
+    "causal_mask",
+    "padding_mask",
+    "rotate",
+    "scaled_dot_product_attention",
+    "sinusoidal",
+]

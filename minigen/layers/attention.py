@@ -1,0 +1,128 @@
+"""Attention: each token asks a question of all the others and takes home a weighted mean of their answers."""
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from minigen.layers.cache import LayerCache
+from minigen.layers.masks import causal_mask
+from minigen.layers.norm import RMSNorm
+from minigen.layers.positions import rotate
+
+
+def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
+    """softmax(Q K^T / sqrt(Dh)), the share of each key in each query's answer.
+
+    q: (..., T, Dh), k: (..., S, Dh) -> (..., T, S); each row is >= 0 and sums to 1.
+    mask: bool, broadcasts to (..., T, S); True = may attend; each query needs one True.
+    Source: Vaswani et al. 2017, section 3.2.1.
+    """
+    scores = q @ k.mT / q.shape[-1] ** 0.5  # (..., T, S)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(dim=-1)
+
+
+def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+    """softmax(Q K^T / sqrt(Dh)) V, spelt out; torch's fused kernel of the same name never stores the weights.
+
+    q: (..., T, Dh), k: (..., S, Dh), v: (..., S, Dv) -> (..., T, Dv). mask as in `attention_weights`.
+    """
+    return attention_weights(q, k, mask) @ v
+
+
+class MultiHeadAttention(nn.Module):
+    """head_i = softmax(Q_i K_i^T / sqrt(Dh)) V_i;  output = concat(head_1..head_H) W_O.
+
+    Source: Vaswani et al. 2017, section 3.2.2. qk_norm: Henry et al. 2020, with RMSNorm as in Dehghani et al. 2023.
+    Axes: B batch, T queries, S keys, D width, H heads, Dh = D / H.
+    The three projections are one matrix, W_Q over W_K over W_V: one product of a small model is faster than three.
+
+    Raises:
+        ValueError: if width is not divisible by num_heads.
+    """
+
+    def __init__(
+        self, width: int, num_heads: int, bias: bool = True, dropout: float = 0.0, qk_norm: bool = False
+    ):
+        super().__init__()
+        if width % num_heads:
+            raise ValueError(f"width {width} is not divisible by num_heads {num_heads}")
+        self.width, self.num_heads, self.dropout = width, num_heads, dropout
+        self.to_qkv = nn.Linear(width, 3 * width, bias=bias)
+        self.to_out = nn.Linear(width, width, bias=bias)
+        self.qk_norm = RMSNorm(width // num_heads, weight=False) if qk_norm else nn.Identity()
+
+    def forward(
+        self,
+        x: Tensor,
+        context: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
+        causal: bool = False,
+        rotation: Tensor | None = None,
+        cache: LayerCache | None = None,
+    ) -> Tensor:
+        """(B, T, D) -> (B, T, D).
+
+        context: (B, S, D) to attend to; x itself if None (self-attention).
+        mask: bool, broadcasts to (B, H, T, S); True = may attend. causal: a query sees no later key.
+        rotation: angles from `Rotary`, self-attention only. cache: earlier keys and values, which are added to.
+        """
+        q, k, v = self.project(x, context, rotation, cache)  # (B, H, T, Dh), then (B, H, S, Dh) twice
+        # A single query of a cached decoder is the newest token: there is nothing later to hide from it.
+        causal = causal and q.shape[2] > 1
+        if causal and (mask is not None or k.shape[2] != q.shape[2]):
+            mask, causal = _combine(mask, causal_mask(q.shape[2], k.shape[2], x.device)), False
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal)
+        return self.to_out(rearrange(y, "b h t d -> b t (h d)"))
+
+    def weights(
+        self,
+        x: Tensor,
+        context: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
+        causal: bool = False,
+        rotation: Tensor | None = None,
+    ) -> Tensor:
+        """The (B, H, T, S) matrix that the fused kernel hides; for lessons and plots."""
+        q, k, _ = self.project(x, context, rotation)
+        if causal:
+            mask = _combine(mask, causal_mask(q.shape[2], k.shape[2], x.device))
+        return attention_weights(q, k, mask)
+
+    def project(
+        self,
+        x: Tensor,
+        context: Tensor | None = None,
+        rotation: Tensor | None = None,
+        cache: LayerCache | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries (B, H, T, Dh) of x; keys and values (B, H, S, Dh) of the context and of what the cache holds."""
+        if context is not None:
+            q = self._heads(x, 0, 1)[0]
+            k, v = cache.remember(self._keys_values, context) if cache else self._keys_values(context)
+            return self.qk_norm(q), k, v
+        qkv = self._heads(x, 0, 3)  # (3, B, H, T, Dh)
+        qk = self.qk_norm(qkv[:2])  # queries and keys are treated alike, so both at once
+        q, k = qk if rotation is None else rotate(qk, rotation)
+        v = qkv[2]
+        return (q, *cache.append(k, v)) if cache else (q, k, v)
+
+    def _keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        k, v = self._heads(context, 1, 3)
+        return self.qk_norm(k), v
+
+    def _heads(self, x: Tensor, first: int, last: int) -> Tensor:
+        """The projections first..last-1 of queries, keys, values: (last - first, B, H, T, Dh)."""
+        rows = slice(first * self.width, last * self.width)
+        bias = None if self.to_qkv.bias is None else self.to_qkv.bias[rows]
+        y = F.linear(x, self.to_qkv.weight[rows], bias)
+        return rearrange(y, "b t (n h d) -> n b h t d", n=last - first, h=self.num_heads)
+
+
+def _combine(mask: Tensor | None, other: Tensor) -> Tensor:
+    return other if mask is None else mask & other

@@ -1,0 +1,136 @@
+"""GPT: a decoder that predicts the next token, and thereby writes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from minigen.layers import BlockConfig, Decoder, KVCache, LearnedPositions, Rotary, SinusoidalPositions
+
+IGNORED = -100  # a target that counts for nothing: padding at the end of a held-out split
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The shape of a GPT; `block` holds what its blocks share.
+
+    positions: "rotary", "learned" or "sinusoidal".
+    tie_embeddings: the output matrix is the token embedding (Press and Wolf 2017).
+    logit_cap: logits are bent softly into (-cap, cap), Gemma Team 2024, section 2; None leaves them.
+    """
+
+    vocab_size: int
+    context_length: int
+    num_layers: int
+    block: BlockConfig = field(default_factory=lambda: BlockConfig(width=128, num_heads=4))
+    positions: str = "rotary"
+    tie_embeddings: bool = False
+    logit_cap: float | None = None
+
+
+class GPT(nn.Module):
+    """logits = head(decoder(embedding(tokens) + positions)).
+
+    Source: Radford et al. 2018 and 2019; rotary positions: Su et al. 2021.
+    Axes: B batch, T tokens, D width, V vocabulary.
+    """
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.config = config
+        width, num_heads = config.block.width, config.block.num_heads
+        self.embedding = nn.Embedding(config.vocab_size, width)
+        self.rotary, self.positions = None, nn.Identity()
+        if config.positions == "rotary":
+            self.rotary = Rotary(config.context_length, width // num_heads)
+        elif config.positions == "learned":
+            self.positions = LearnedPositions(config.context_length, width)
+        elif config.positions == "sinusoidal":
+            self.positions = SinusoidalPositions(config.context_length, width)
+        else:
+            raise ValueError(
+                f"unknown positions {config.positions!r}: choose 'rotary', 'learned' or 'sinusoidal'"
+            )
+        self.dropout = nn.Dropout(config.block.dropout)
+        self.decoder = Decoder(config.block, config.num_layers)
+        self.head = nn.Linear(width, config.vocab_size, bias=False)
+        self.apply(initialise)
+        if config.tie_embeddings:
+            self.head.weight = self.embedding.weight
+        else:
+            nn.init.zeros_(self.head.weight)
+        for block in self.decoder.blocks:
+            # Each block starts as the identity, so depth does not disturb the first steps (Zhang et al. 2019).
+            nn.init.zeros_(block.attention.to_out.weight)
+            nn.init.zeros_(block.feed_forward.down.weight)
+
+    def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        """Logits (B, T, V) of the token after each of tokens (B, T); with a cache, tokens are the newest ones."""
+        return self.logits(self.hidden(tokens, cache))
+
+    def hidden(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        """What the decoder knows at each position: (B, T) -> (B, T, D)."""
+        start = cache.length if cache else 0
+        x = self.embedding(tokens)  # (B, T, D)
+        rotation = None
+        if self.rotary is not None:
+            rotation = self.rotary(tokens.shape[1], start)
+        elif start or tokens.shape[1]:
+            x = self.positions(x, start)
+        return self.decoder(self.dropout(x), rotation=rotation, cache=cache)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., D) -> (..., V)"""
+        logits = self.head(hidden)
+        if self.config.logit_cap is not None:
+            logits = self.config.logit_cap * torch.tanh(logits.float() / self.config.logit_cap)
+        return logits
+
+    def loss(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """(sum of -log p(target) in nats, number of targets) for inputs and targets, (B, T) each."""
+        inputs, targets = batch
+        logits = self(inputs).flatten(0, 1).float()  # (B T, V)
+        total = F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED, reduction="sum")
+        return total, (targets != IGNORED).sum()
+
+    def new_cache(self, batch_size: int) -> KVCache:
+        """An empty cache for batch_size rows of up to context_length tokens."""
+        c = self.config
+        shape = (batch_size, c.block.num_heads, c.context_length, c.block.width // c.block.num_heads)
+        weight = self.embedding.weight
+        return KVCache(c.num_layers, shape, weight.device, weight.dtype)
+
+    def next_token_function(self, use_cache: bool = True) -> Callable[[Tensor], Tensor]:
+        """A function that takes the newest tokens (B, T) and returns the logits (B, V) of what follows them.
+
+        It remembers what it was given. Once the context is full it forgets the older half and reads the newer
+        half again, so the cost of a token does not grow with the length of the text.
+        """
+        context, kept = self.config.context_length, torch.empty(0)
+        cache: KVCache | None = None
+
+        def step(new: Tensor) -> Tensor:
+            nonlocal kept, cache
+            if cache is None:
+                kept, cache = new[:, :0], self.new_cache(new.shape[0])
+            if kept.shape[1] + new.shape[1] > context:
+                new = torch.cat((kept, new), dim=1)[:, -max(1, context // 2) :]
+                kept = new[:, :0]
+                cache.clear()
+            kept = torch.cat((kept, new), dim=1)
+            hidden = self.hidden(new, cache) if use_cache else self.hidden(kept)
+            return self.logits(hidden[:, -1])
+
+        return step
+
+
+def initialise(module: nn.Module) -> None:
+    """Weights from N(0, 0.02^2) as in GPT-2 for embeddings, from N(0, 1/fan_in) for matrices, zero for biases."""
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=module.in_features**-0.5)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)

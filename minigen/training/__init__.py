@@ -1,0 +1,21 @@
+"""One training loop for every model of the course, and what it is made of."""
+
+from minigen.training.config import TrainConfig
+from minigen.training.history import History
+from minigen.training.evaluate import evaluate
+from minigen.training.loop import train
+from minigen.training.optimizers import Muon, make_optimizers
+from minigen.training.run import TrainingDiverged
+from minigen.training.schedules import cosine, trapezoid
+
+__all__ = [
+    "History",
+    "Muon",
+    "TrainConfig",
+    "TrainingDiverged",
+    "cosine",
+    "evaluate",
+    "make_optimizers",
+    "train",
+    "trapezoid",
+]

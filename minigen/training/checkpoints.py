@@ -1,0 +1,101 @@
+"""Checkpoints: tensors as safetensors, all else as JSON in the same file, replaced in one move."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from minigen.files import write_atomically
+
+
+def save_model(model: nn.Module, path: Path, parameters: dict[str, Tensor] | None = None) -> None:
+    """Writes the model's parameters, or the given ones in their place.
+
+    What can be computed from the config (tables of positions) is left out.
+    """
+    write_atomically(path, save(_contiguous(parameters or dict(model.named_parameters()))))
+
+
+def load_model(model: nn.Module, path: Path) -> None:
+    """Reads parameters written by `save_model` into a model of the same shape.
+
+    Raises:
+        ValueError: if the file is no safetensors file, or holds other names or shapes than the model.
+    """
+    tensors, _ = _read(path)
+    _copy_parameters(model, tensors, path)
+
+
+def save_checkpoint(path: Path, model: nn.Module, optimizers: list[Optimizer], state: dict) -> None:
+    """Writes all that `load_checkpoint` needs to go on as if nothing had happened.
+
+    state: JSON values (step, seconds, ...). The states of torch's random generators are added.
+    """
+    tensors = {f"model.{name}": parameter for name, parameter in model.named_parameters()}
+    for number, optimizer in enumerate(optimizers):
+        for index, values in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{index}.{key}": torch.as_tensor(v) for key, v in values.items()}
+    tensors["random.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    write_atomically(path, save(_contiguous(tensors), {"state": json.dumps(state)}))
+
+
+def load_checkpoint(path: Path, model: nn.Module, optimizers: list[Optimizer]) -> dict:
+    """Restores model, optimisers and random generators; returns the state that was saved with them."""
+    tensors, metadata = _read(path)
+    if "state" not in metadata:
+        raise ValueError(f"{path} holds weights but no state of a training run: it cannot be resumed from")
+    prefix = "model."
+    _copy_parameters(model, {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}, path)
+    for number, optimizer in enumerate(optimizers):
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith(f"optimizer.{number}."):
+                index, key = name.split(".")[2:]
+                states.setdefault(int(index), {})[key] = tensor
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
+    torch.set_rng_state(tensors["random.cpu"])
+    if torch.cuda.is_available() and "random.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random.cuda"])
+    return json.loads(metadata["state"])
+
+
+def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is not a readable safetensors file ({error}); it may be cut short or of another program: "
+            "copy it again, or train anew"
+        ) from error
+
+
+@torch.no_grad()
+def _copy_parameters(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    own = dict(model.named_parameters())
+    missing, foreign = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    if missing or foreign:
+        raise ValueError(
+            f"{path} does not fit the config: {len(missing)} parameters are missing ({', '.join(missing[:3])}), "
+            f"{len(foreign)} are unknown ({', '.join(foreign[:3])})"
+        )
+    for name, parameter in own.items():
+        if parameter.shape != tensors[name].shape:
+            raise ValueError(
+                f"{path} does not fit the config: {name} is {tuple(tensors[name].shape)} in the file and "
+                f"{tuple(parameter.shape)} by the config"
+            )
+    for name, parameter in own.items():
+        parameter.copy_(tensors[name])

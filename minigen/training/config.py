@@ -1,0 +1,64 @@
+"""What a training run is told."""
+
+from dataclasses import dataclass
+
+from minigen.training.schedules import SCHEDULES
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Budgets, optimiser and schedule of one run. The run ends when the first of the budgets that are set is used up.
+
+    steps, epochs, minutes: budgets; minutes are wall-clock time, evaluations included.
+    optimizer: "muon" (hidden matrices by Muon, the rest by AdamW) or "adamw".
+    learning_rate: peak rate of the hidden matrices under Muon, or of everything under AdamW.
+    adamw_learning_rate: peak rate of embeddings, output matrix, norms and biases under Muon.
+    warmup, decay: shares of the run in which the rate rises to its peak and falls to zero ("trapezoid");
+        "cosine" falls from the end of the warm-up on, to a tenth.
+    clip: largest norm of the gradient. accumulate: batches whose gradients are added up in a step.
+    evaluations: how often the held-out split is measured, evenly over the run; patience: stop after so many
+        evaluations without a new best. precision: "auto", "fp32" or "bf16".
+    """
+
+    steps: int | None = None
+    epochs: float | None = None
+    minutes: float | None = None
+    optimizer: str = "muon"
+    learning_rate: float = 0.02
+    adamw_learning_rate: float = 0.003
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.95)
+    schedule: str = "trapezoid"
+    warmup: float = 0.02
+    decay: float = 0.5
+    clip: float = 1.0
+    accumulate: int = 1
+    evaluations: int = 20
+    patience: int | None = None
+    precision: str = "auto"
+    compile: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        budgets = {"steps": self.steps, "epochs": self.epochs, "minutes": self.minutes}
+        if all(value is None for value in budgets.values()):
+            raise ValueError("a run needs a budget: set steps, epochs or minutes")
+        positive = budgets | {
+            "learning_rate": self.learning_rate,
+            "adamw_learning_rate": self.adamw_learning_rate,
+            "clip": self.clip,
+            "accumulate": self.accumulate,
+            "evaluations": self.evaluations,
+            "patience": self.patience,
+        }
+        for name, value in positive.items():
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be above 0, got {value}")
+        if self.optimizer not in ("muon", "adamw"):
+            raise ValueError(f"unknown optimizer {self.optimizer!r}: choose 'muon' or 'adamw'")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
+        if self.warmup < 0 or self.decay < 0 or self.warmup + self.decay > 1:
+            raise ValueError(
+                f"warmup {self.warmup} and decay {self.decay} must be shares that add up to at most 1"
+            )

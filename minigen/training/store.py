@@ -1,0 +1,85 @@
+"""What a run leaves on disk, and that nothing is lost when the disk is full."""
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from minigen.files import write_atomically
+from minigen.training.checkpoints import load_checkpoint, load_model, save_checkpoint, save_model
+from minigen.training.history import History
+
+
+class Store:
+    """Best and last weights of a run, in `folder` if there is one; the best also in memory.
+
+    Raises:
+        OSError: if the folder cannot be made or written to, before any work is done.
+    """
+
+    def __init__(self, folder: Path | None, model: nn.Module, optimizers: list[Optimizer]):
+        self.folder, self.model, self.optimizers = folder, model, optimizers
+        self.best: dict[str, Tensor] | None = None
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / ".writable", b"")
+            (folder / ".writable").unlink()
+
+    def keep_best(self) -> None:
+        """The weights as they are now are the best so far."""
+        self.best = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+
+    def save(self, state: dict, history: History) -> None:
+        """Last checkpoint, best weights and history. A full disk is no reason to stop: it is tried again later."""
+        if not self.folder:
+            return
+        try:
+            self._write(self.folder, state, history)
+        except OSError as error:
+            warnings.warn(f"{error}; training goes on and tries again at the next evaluation", stacklevel=2)
+
+    def finish(self, state: dict, history: History) -> None:
+        """Saves for the last time, and gives the model its best weights."""
+        try:
+            if self.folder:
+                self._write(self.folder, state, history)
+        except OSError as error:
+            rescue = Path(tempfile.mkdtemp(prefix="minigen-rescue-"))
+            self._write(rescue, state, history)
+            raise OSError(error.errno, f"{error}; the trained weights are safe in {rescue}") from error
+        finally:
+            self._restore_best()
+
+    def load(self) -> dict:
+        """Model, optimisers and random state as they were saved; returns the run's state."""
+        if not self.folder:
+            raise ValueError("resume needs the folder of the earlier run: pass it as `out`")
+        last = self.folder / "last.safetensors"
+        if not last.is_file():
+            raise FileNotFoundError(
+                f"{self.folder} holds no run to resume (no last.safetensors): start without resume"
+            )
+        if (self.folder / "model.safetensors").is_file():
+            load_model(self.model, self.folder / "model.safetensors")
+            self.keep_best()
+        return load_checkpoint(last, self.model, self.optimizers)
+
+    def place(self) -> str:
+        """Where the last good checkpoint is, as a sentence."""
+        if self.folder and (self.folder / "last.safetensors").is_file():
+            return f"The last good checkpoint is in {self.folder}."
+        return "Nothing was saved yet."
+
+    def _write(self, folder: Path, state: dict, history: History) -> None:
+        write_atomically(folder / "history.jsonl", history.to_jsonl())
+        save_model(self.model, folder / "model.safetensors", self.best)
+        save_checkpoint(folder / "last.safetensors", self.model, self.optimizers, state)
+
+    @torch.no_grad()
+    def _restore_best(self) -> None:
+        for name, parameter in self.model.named_parameters():
+            if self.best:
+                parameter.copy_(self.best[name])
