@@ -38,7 +38,7 @@ def train_tokenizer(name: str, texts: str | Iterable[str], vocab_size: int = 200
     raise ValueError(f"unknown tokenizer {name!r}: expected one of {', '.join(NAMES)}{hint}")
 
 
-def load_tokenizer(path) -> Tokenizer:
+def load_tokenizer(path: str | Path) -> Tokenizer:
     """Reads a saved tokenizer of any of the three kinds from a file, or from the tokenizer.json in a folder.
 
     FileNotFoundError if it is not there; ValueError if it is not JSON, not whole, or of another kind.
@@ -68,6 +68,4 @@ def _from_json(content: object, text: str) -> Tokenizer:
         return CharTokenizer(content["characters"])
     if "model" in content:
         return BPETokenizer.from_json(text)
-    raise ValueError(
-        f'not a minigen tokenizer: expected "type" char or byte, or a BPE, found {sorted(content)[:5]}'
-    )
+    raise ValueError(f'not a minigen tokenizer: expected "type" char or byte, or a BPE, found {sorted(content)[:5]}')

@@ -1,6 +1,7 @@
 """What all tokenizers share: the protocol, and the small tools that keep their behaviour the same."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -38,7 +39,7 @@ class Tokenizer(Protocol):
     def token_text(self, token: int) -> str:
         """The token as a plot label, with white space and bytes made visible."""
 
-    def save(self, path) -> None: ...
+    def save(self, path: str | Path) -> None: ...
 
 
 def as_texts(texts: str | Iterable[str]) -> list[str]:
@@ -46,9 +47,7 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     found = [texts] if isinstance(texts, str) else list(texts)
     for text in found:
         if not isinstance(text, str):
-            raise ValueError(
-                f"expected texts to train a tokenizer on, got a {type(text).__name__}: {text!r:.60}"
-            )
+            raise ValueError(f"expected texts to train a tokenizer on, got a {type(text).__name__}: {text!r:.60}")
     if not any(found):
         raise ValueError("no text to train a tokenizer on: all texts are empty")
     return found

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
@@ -40,9 +41,7 @@ class BPETokenizer:
         ValueError for a vocab_size under 256 (each byte is a token) and for no text.
         """
         if vocab_size < NUM_BYTES:
-            raise ValueError(
-                f"vocab_size {vocab_size} is too small: the {NUM_BYTES} bytes alone take {NUM_BYTES}"
-            )
+            raise ValueError(f"vocab_size {vocab_size} is too small: the {NUM_BYTES} bytes alone take {NUM_BYTES}")
         texts = as_texts(texts)
         for text in texts:
             to_utf8(text)
@@ -92,7 +91,7 @@ class BPETokenizer:
         """The token as a plot label: "␣the", "⏎", and "<C3>" for a byte that is no character alone."""
         return visible(self.token_bytes(token))
 
-    def save(self, path) -> None:
+    def save(self, path: str | Path) -> None:
         """Writes the library's own tokenizer.json, which `tokenizers` and `transformers` open as well."""
         write_atomically(path, self.library.to_str(pretty=True) + "\n")
 
@@ -137,12 +136,8 @@ def _check_library(library: LibraryTokenizer) -> None:
     if options != {key: value for key, value in wanted["model"].items() if key not in ("vocab", "merges")}:
         raise ValueError(f"not a byte-level BPE of minigen: its model is {options}")
     if sorted(vocab.values()) != list(range(len(vocab))):
-        raise ValueError(
-            f"not a byte-level BPE of minigen: its {len(vocab)} ids are not 0 to {len(vocab) - 1}"
-        )
+        raise ValueError(f"not a byte-level BPE of minigen: its {len(vocab)} ids are not 0 to {len(vocab) - 1}")
     if missing := set(CHARACTER_BYTES) - set(vocab):
-        raise ValueError(
-            f"not a byte-level BPE of minigen: {len(missing)} of the {NUM_BYTES} bytes have no token"
-        )
+        raise ValueError(f"not a byte-level BPE of minigen: {len(missing)} of the {NUM_BYTES} bytes have no token")
     if foreign := set().union(*vocab) - set(CHARACTER_BYTES):
         raise ValueError(f"not a byte-level BPE of minigen: {sorted(foreign)[:5]} stand for no byte")

@@ -70,9 +70,7 @@ def train_bpe(texts: str | Iterable[str], num_merges: int) -> list[Pair]:
             break
         best = min(pairs, key=lambda pair: (-pairs[pair], ids[pair[0]], ids[pair[1]]))
         merges.append(best)
-        ids.setdefault(
-            best[0] + best[1], len(ids)
-        )  # two merges can spell the same token: it keeps its first id
+        ids.setdefault(best[0] + best[1], len(ids))  # two merges can spell the same token: it keeps its first id
         pieces = {merge_pair(piece, best): count for piece, count in pieces.items()}
     return merges
 

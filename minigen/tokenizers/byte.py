@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
@@ -45,6 +46,6 @@ class ByteTokenizer:
         """The byte as a plot label: the ASCII character if it can be seen, otherwise hexadecimal, "<E9>"."""
         return visible(self.token_bytes(token))
 
-    def save(self, path) -> None:
+    def save(self, path: str | Path) -> None:
         """Writes the file path, which says no more than that this is the byte tokenizer."""
         write_atomically(path, json.dumps({"type": self.name}) + "\n")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
@@ -91,7 +92,7 @@ class CharTokenizer:
         """The character as a plot label: "␣" for a space, "⏎" for a newline."""
         return visible(self.token_bytes(token))
 
-    def save(self, path) -> None:
+    def save(self, path: str | Path) -> None:
         """Writes the vocabulary to the file path, as JSON."""
         content = {"type": self.name, "characters": self.characters}
         write_atomically(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
