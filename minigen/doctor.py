@@ -104,9 +104,7 @@ def check_precision(speedup: float | None = None) -> Finding:
     name = "bfloat16" if pick_precision(device) == torch.bfloat16 else "float32"
     if device.type != "cpu":
         return judge("precision", f"{name} is the faster here")
-    return judge(
-        "precision", f"{name}: bfloat16 runs at {speedup or bf16_speedup():.2g} times float32's speed"
-    )
+    return judge("precision", f"{name}: bfloat16 runs at {speedup or bf16_speedup():.2g} times float32's speed")
 
 
 def check_threads(threads: int | None = None, cores: int | None = None) -> Finding:
@@ -217,9 +215,7 @@ def report(findings: Sequence[Finding], width: int = 100) -> str:
         lines += textwrap.wrap(one.found, width, initial_indent=head, subsequent_indent=" " * len(head))
         if one.advice:
             indent = " " * len(head)
-            lines += textwrap.wrap(
-                f"-> {one.advice}", width, initial_indent=indent, subsequent_indent=indent + "   "
-            )
+            lines += textwrap.wrap(f"-> {one.advice}", width, initial_indent=indent, subsequent_indent=indent + "   ")
     fails, warns = (sum(one.status == status for one in findings) for status in ("fail", "warn"))
     verdict = "All is well." if not fails + warns else f"{fails} to mend, {warns} to know about."
     return "\n".join([*lines, "", verdict])

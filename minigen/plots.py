@@ -8,9 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 COLOURS = ["#2b6cb0", "#dd6b20", "#2f855a", "#b83280", "#6b46c1", "#718096", "#b7791f", "#c53030"]
-INK = LinearSegmentedColormap.from_list(
-    "ink", ["#ffffff", "#bee3f8", "#2b6cb0", "#1a365d"]
-)  # for shares, 0 to 1
+INK = LinearSegmentedColormap.from_list("ink", ["#ffffff", "#bee3f8", "#2b6cb0", "#1a365d"])  # for shares, 0 to 1
 DIVERGING = "RdBu_r"  # for signed numbers, with a symmetric range
 
 
@@ -54,9 +52,7 @@ def attention_map(
     if weights.size <= 64:
         for (row, column), value in np.ndenumerate(weights):
             dark = value > 0.6 * weights.max()
-            ax.text(
-                column, row, f"{value:.2f}", ha="center", va="center", color="white" if dark else "#2d3748"
-            )
+            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if dark else "#2d3748")
     return ax
 
 

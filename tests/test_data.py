@@ -245,9 +245,7 @@ fetch("shakespeare")
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_fetch_that_is_killed_leaves_nothing_that_is_taken_for_data(index, number):
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout.readline() == b"downloading\n"
     process.send_signal(number)
     process.communicate()
@@ -367,9 +365,7 @@ def write_table(path: Path, rows: list[dict]) -> Path:
 
 
 def rows_of(splits) -> list[dict]:
-    return sorted(
-        (row for table in splits.values() for row in table), key=lambda row: str(sorted(row.items()))
-    )
+    return sorted((row for table in splits.values() for row in table), key=lambda row: str(sorted(row.items())))
 
 
 @pytest.mark.parametrize("suffix", [".tsv", ".csv", ".jsonl", ".parquet"])

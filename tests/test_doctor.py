@@ -15,9 +15,7 @@ def status_of(finding: Finding) -> str:
     return finding.status
 
 
-@pytest.mark.parametrize(
-    "version, status", [((3, 10, 14), "fail"), ((3, 11, 0), "ok"), ((3, 14, 2, "final", 0), "ok")]
-)
+@pytest.mark.parametrize("version, status", [((3, 10, 14), "fail"), ((3, 11, 0), "ok"), ((3, 14, 2, "final", 0), "ok")])
 def test_python_is_new_enough(version, status):
     assert status_of(doctor.check_python(version)) == status
 
@@ -51,9 +49,7 @@ def test_a_cpu_build_beside_a_gpu_is_noticed(cuda, driver, status, monkeypatch):
     assert status_of(doctor.check_torch("2.13.0", cuda, driver)) == status
 
 
-@pytest.mark.parametrize(
-    "threads, cores, status", [(1, 8, "warn"), (4, 8, "warn"), (8, 8, "ok"), (1, 1, "ok")]
-)
+@pytest.mark.parametrize("threads, cores, status", [(1, 8, "warn"), (4, 8, "warn"), (8, 8, "ok"), (1, 1, "ok")])
 def test_idle_cores_are_noticed(threads, cores, status):
     assert status_of(doctor.check_threads(threads, cores)) == status
 

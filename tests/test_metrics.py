@@ -40,9 +40,7 @@ def test_perplexity_of_a_uniform_guess_is_the_number_of_choices():
 def test_unigram_entropy_is_ln_v_for_equal_shares_and_0_for_one_token():
     assert unigram_entropy("abcd") == pytest.approx(math.log(4), abs=1e-12)
     assert unigram_entropy([7, 7, 7]) == 0.0
-    assert unigram_entropy("aab") == pytest.approx(
-        -(2 / 3) * math.log(2 / 3) - math.log(1 / 3) / 3, abs=1e-12
-    )
+    assert unigram_entropy("aab") == pytest.approx(-(2 / 3) * math.log(2 / 3) - math.log(1 / 3) / 3, abs=1e-12)
 
 
 def test_a_loop_has_few_distinct_n_grams_and_fresh_text_only_distinct_ones():
@@ -58,9 +56,7 @@ def test_repeated_fraction_looks_back_no_further_than_its_window():
     assert repeated_fraction("abab", 2) == 2 / 4
 
 
-@pytest.mark.parametrize(
-    "tokens", [[1, 2, 1, 2], (1, 2, 1, 2), np.array([1, 2, 1, 2]), torch.tensor([1, 2, 1, 2])]
-)
+@pytest.mark.parametrize("tokens", [[1, 2, 1, 2], (1, 2, 1, 2), np.array([1, 2, 1, 2]), torch.tensor([1, 2, 1, 2])])
 def test_lists_arrays_and_tensors_measure_the_same(tokens):
     assert distinct_n(tokens, 2) == 2 / 3
     assert repeated_fraction(tokens, 2) == 1 / 2

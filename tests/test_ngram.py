@@ -28,9 +28,7 @@ class SlowNGram:
 
     def __init__(self, order: int, vocab_size: int, ids: list[int]):
         self.order, self.vocab_size = order, vocab_size
-        raw = {
-            n: Counter(tuple(ids[i : i + n]) for i in range(len(ids) - n + 1)) for n in range(1, order + 1)
-        }
+        raw = {n: Counter(tuple(ids[i : i + n]) for i in range(len(ids) - n + 1)) for n in range(1, order + 1)}
         self.counts = {order: raw[order]}
         for n in range(1, order):
             before = defaultdict(set)

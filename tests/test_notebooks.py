@@ -74,9 +74,7 @@ def numbers_in_code(source: str) -> set[float]:
 
 def numbers_in_text(text: str) -> set[float]:
     """All numbers in a text, thousands with commas included."""
-    return {
-        float(one.replace(",", "")) for one in re.findall(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?", text)
-    }
+    return {float(one.replace(",", "")) for one in re.findall(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?", text)}
 
 
 def prose(markdown: str) -> str:
@@ -157,9 +155,7 @@ def test_each_relative_link_leads_somewhere(path):
     dead = []
     for cell in tool.read(path).cells:
         if cell.cell_type == "markdown":
-            for target in re.findall(
-                r"\]\(([^)\s]+)[^)]*\)", re.sub(r"```.*?```|`[^`\n]*`", "", cell.source)
-            ):
+            for target in re.findall(r"\]\(([^)\s]+)[^)]*\)", re.sub(r"```.*?```|`[^`\n]*`", "", cell.source)):
                 name = unquote(target.split("#")[0])
                 if name and not re.match(r"[a-z]+:", name) and not (path.parent / name).exists():
                     dead.append(target)

@@ -61,9 +61,7 @@ def imported(path: Path) -> Iterator[str]:
 
 def functions(path: Path) -> Iterator[ast.FunctionDef]:
     """All functions and methods of a file."""
-    return (
-        node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    )
+    return (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def show(path: Path) -> str:
@@ -123,17 +121,13 @@ def test_public_signatures_are_annotated(path):
         arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
         bare = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
         assert not bare, f"{show(path)}:{function.lineno} {function.name}: {bare} have no type"
-        assert function.returns or function.name == "__init__", (
-            f"{show(path)}:{function.lineno} returns what?"
-        )
+        assert function.returns or function.name == "__init__", f"{show(path)}:{function.lineno} returns what?"
 
 
 def test_importing_minigen_is_light():
     heavy = ("torch", "numpy", "datasets", "matplotlib")
     code = f"import sys, minigen; print([name for name in {heavy} if name in sys.modules])"
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert answer.stdout.strip() == "[]"
 
 
@@ -162,9 +156,7 @@ def test_each_requirement_is_pinned_within_its_range():
         if requirement.name != "minigen":
             version = pinned[canonicalize_name(requirement.name)]
             assert requirement.specifier.contains(version), f"{line}, pinned {version}"
-    assert not [version for version in pinned.values() if "+" in version], (
-        "a local label holds on one index only"
-    )
+    assert not [version for version in pinned.values() if "+" in version], "a local label holds on one index only"
 
 
 def test_conda_gives_the_environment_of_pyproject():
@@ -212,9 +204,7 @@ def test_no_tracked_file_is_large():
 
 def test_no_text_names_a_place_on_one_machine():
     place = re.compile(r"(?<![\w.<])/(?:home|Users|root|tmp|work|opt)/\w|[A-Z]:\\\\?Users")
-    texts = [
-        path for path in tracked_files() if path.suffix in {".py", ".md", ".toml", ".yml", ".txt", ".cff", ""}
-    ]
+    texts = [path for path in tracked_files() if path.suffix in {".py", ".md", ".toml", ".yml", ".txt", ".cff", ""}]
     found = []
     for path in texts:
         lines = path.read_text(encoding="utf-8").splitlines()

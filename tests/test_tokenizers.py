@@ -129,9 +129,7 @@ def test_labels_show_white_space_and_single_bytes():
 @pytest.mark.parametrize("token", [-1, 10**6])
 def test_ids_outside_the_vocabulary_are_named(tokenizer, token):
     for call in (lambda: tokenizer.decode([0, token]), lambda: tokenizer.token_text(token)):
-        with pytest.raises(
-            ValueError, match=f"token id {token} is outside the vocabulary of {tokenizer.vocab_size}"
-        ):
+        with pytest.raises(ValueError, match=f"token id {token} is outside the vocabulary of {tokenizer.vocab_size}"):
             call()
 
 
@@ -310,9 +308,7 @@ def test_our_bpe_equals_the_library_on_texts_full_of_runs_and_ties():
 
 
 def test_a_merge_is_never_made_across_pieces():
-    assert all(
-        len(split(token.decode())) == 1 for token in vocabulary(train_bpe("to be or not to be", 50))[256:]
-    )
+    assert all(len(split(token.decode())) == 1 for token in vocabulary(train_bpe("to be or not to be", 50))[256:])
 
 
 def test_the_most_frequent_pair_is_merged_first_and_the_smallest_ids_win_a_tie():

@@ -215,9 +215,7 @@ def render(path: Path, folder: Path) -> list[Path]:
 
 def main() -> int:
     """The command line; returns the exit status: 1 when a notebook has a problem."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb in ("run", "check"):
         sub = verbs.add_parser(verb)

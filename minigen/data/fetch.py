@@ -106,9 +106,7 @@ def _run_pip(source: Source, folder: Path, destination: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
     command += ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
     command += ["-r", str(requirements), "-d", str(destination)]
-    pip = subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
-    )
+    pip = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
     if pip.returncode:
         raise _failure(source, folder, _explain_pip(pip.stdout + pip.stderr))
 

@@ -94,9 +94,7 @@ def _complete(splits: "DatasetDict", name: str) -> "DatasetDict":
     for split in known:
         if not set(columns) <= set(splits[split].column_names):
             found = ", ".join(splits[split].column_names)
-            raise ValueError(
-                f"{name}: split train has the columns {', '.join(columns)}, but {split} has {found}"
-            )
+            raise ValueError(f"{name}: split train has the columns {', '.join(columns)}, but {split} has {found}")
     kept = {split: splits[split].select_columns(list(columns)) for split in known}
     return DatasetDict({**_hold_out(kept.pop("train"), columns, [*kept]), **kept})
 

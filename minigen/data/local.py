@@ -37,9 +37,7 @@ def read_table(path: Path) -> Columns:
     of another length than the first, a text that is missing, empty or no text at all.
     """
     if path.suffix.lower() not in FORMATS:
-        raise ValueError(
-            f"{path}: cannot read {path.suffix or 'a file without ending'}; use {', '.join(FORMATS)}"
-        )
+        raise ValueError(f"{path}: cannot read {path.suffix or 'a file without ending'}; use {', '.join(FORMATS)}")
     table = FORMATS[path.suffix.lower()](path)
     columns = known_columns(list(table), str(path))
     if not table[columns[0]]:
@@ -72,9 +70,7 @@ def read_folder(folder: Path) -> dict[str, Columns]:
         table = read_table(path)
         columns = splits.setdefault(_split_of(path), {column: [] for column in table})
         if set(columns) != set(table):
-            raise ValueError(
-                f"{path} has the columns {', '.join(table)}; another shard has {', '.join(columns)}"
-            )
+            raise ValueError(f"{path} has the columns {', '.join(table)}; another shard has {', '.join(columns)}")
         for column, values in table.items():
             columns[column] += values
     if "train" not in splits:
@@ -151,9 +147,7 @@ def _read_jsonl(path: Path) -> Columns:
         if not isinstance(row, dict):
             raise ValueError(f'{path}: line {number} is not a JSON object such as {{"text": "..."}}')
         rows.append(row)
-    return {
-        name: [row.get(name) for row in rows] for name in dict.fromkeys(key for row in rows for key in row)
-    }
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(key for row in rows for key in row)}
 
 
 def _read_parquet(path: Path) -> Columns:

@@ -1,6 +1,5 @@
 """Attention: each token asks a question of all the others and takes home a weighted mean of their answers."""
 
-import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
@@ -43,9 +42,7 @@ class MultiHeadAttention(nn.Module):
         ValueError: if width is not divisible by num_heads.
     """
 
-    def __init__(
-        self, width: int, num_heads: int, bias: bool = True, dropout: float = 0.0, qk_norm: bool = False
-    ):
+    def __init__(self, width: int, num_heads: int, bias: bool = True, dropout: float = 0.0, qk_norm: bool = False):
         super().__init__()
         if width % num_heads:
             raise ValueError(f"width {width} is not divisible by num_heads {num_heads}")

@@ -56,9 +56,7 @@ class Block(nn.Module):
         if cross_attention:
             self.cross_attention = MultiHeadAttention(c.width, c.num_heads, c.bias, c.dropout, c.qk_norm)
             self.cross_norm = c.make_norm()
-        self.feed_forward = FeedForward(
-            c.width, c.hidden_size or 4 * c.width, c.activation, c.bias, c.dropout
-        )
+        self.feed_forward = FeedForward(c.width, c.hidden_size or 4 * c.width, c.activation, c.bias, c.dropout)
         self.feed_forward_norm = c.make_norm()
         self.dropout = nn.Dropout(c.dropout)
 
@@ -74,13 +72,9 @@ class Block(nn.Module):
         memory_mask: Tensor | None = None,
     ) -> Tensor:
         """(B, T, D) -> (B, T, D). memory: the encoder's output (B, S, D), for a block with cross-attention."""
-        x = self._add(
-            x, self.attention_norm, self.attention, mask=mask, causal=causal, rotation=rotation, cache=cache
-        )
+        x = self._add(x, self.attention_norm, self.attention, mask=mask, causal=causal, rotation=rotation, cache=cache)
         if self.cross_attention is not None:
-            x = self._add(
-                x, self.cross_norm, self.cross_attention, context=memory, mask=memory_mask, cache=cache
-            )
+            x = self._add(x, self.cross_norm, self.cross_attention, context=memory, mask=memory_mask, cache=cache)
         return self._add(x, self.feed_forward_norm, self.feed_forward)
 
     def _add(self, x: Tensor, norm: nn.Module, part: nn.Module, **arguments) -> Tensor:

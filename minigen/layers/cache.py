@@ -25,9 +25,7 @@ class LayerCache:
         self.length = end
         return self.keys[:, :, :end], self.values[:, :, :end]
 
-    def remember(
-        self, project: Callable[[Tensor], tuple[Tensor, Tensor]], context: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def remember(self, project: Callable[[Tensor], tuple[Tensor, Tensor]], context: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-attention: the encoder's keys and values never change, so they are projected once."""
         if self.memory is None:
             self.memory = project(context)

@@ -19,9 +19,7 @@ class FeedForward(nn.Module):
     Source: Vaswani et al. 2017, section 3.3. Axes: (..., D) -> (..., hidden_size) -> (..., D).
     """
 
-    def __init__(
-        self, width: int, hidden_size: int, activation: str = "gelu", bias: bool = True, dropout: float = 0.0
-    ):
+    def __init__(self, width: int, hidden_size: int, activation: str = "gelu", bias: bool = True, dropout: float = 0.0):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise ValueError(f"unknown activation {activation!r}: choose one of {', '.join(ACTIVATIONS)}")

@@ -28,7 +28,7 @@ def padding_mask(lengths: Tensor, num_keys: int) -> Tensor:
     Raises:
         ValueError: if a length is outside 1..S.
     """
-    if lengths.numel() and not (1 <= int(lengths.min()) and int(lengths.max()) <= num_keys):
+    if lengths.numel() and not (int(lengths.min()) >= 1 and int(lengths.max()) <= num_keys):
         raise ValueError(f"lengths must lie in 1..{num_keys}, got {int(lengths.min())}..{int(lengths.max())}")
     visible = torch.arange(num_keys, device=lengths.device) < lengths[:, None]  # (B, S)
     return visible[:, None, None, :]

@@ -50,9 +50,7 @@ class GPT(nn.Module):
         elif config.positions == "sinusoidal":
             self.positions = SinusoidalPositions(config.context_length, width)
         else:
-            raise ValueError(
-                f"unknown positions {config.positions!r}: choose 'rotary', 'learned' or 'sinusoidal'"
-            )
+            raise ValueError(f"unknown positions {config.positions!r}: choose 'rotary', 'learned' or 'sinusoidal'")
         self.dropout = nn.Dropout(config.block.dropout)
         self.decoder = Decoder(config.block, config.num_layers)
         self.head = nn.Linear(width, config.vocab_size, bias=False)

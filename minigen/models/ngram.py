@@ -76,9 +76,7 @@ class NGram:
         prefixes = suffixes = np.zeros(len(ids), dtype=np.int64)  # of the empty context, row 0
         for n in range(1, self.order + 1):
             packed = prefixes * self.vocab_size + ids[n - 1 :]  # the n-gram that ends at each position
-            unique, first, rows, count = np.unique(
-                packed, return_index=True, return_inverse=True, return_counts=True
-            )
+            unique, first, rows, count = np.unique(packed, return_index=True, return_inverse=True, return_counts=True)
             if n > 1:  # below the highest order: each different n-gram counts once for its suffix
                 counts[-1] = np.bincount(suffixes[first], minlength=len(keys[-1]))
             keys.append(unique)

@@ -1,8 +1,8 @@
 """One training loop for every model of the course, and what it is made of."""
 
 from minigen.training.config import TrainConfig
-from minigen.training.history import History
 from minigen.training.evaluate import evaluate
+from minigen.training.history import History
 from minigen.training.loop import train
 from minigen.training.optimizers import Muon, make_optimizers
 from minigen.training.run import TrainingDiverged

@@ -59,6 +59,4 @@ class TrainConfig:
         if self.schedule not in SCHEDULES:
             raise ValueError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
         if self.warmup < 0 or self.decay < 0 or self.warmup + self.decay > 1:
-            raise ValueError(
-                f"warmup {self.warmup} and decay {self.decay} must be shares that add up to at most 1"
-            )
+            raise ValueError(f"warmup {self.warmup} and decay {self.decay} must be shares that add up to at most 1")

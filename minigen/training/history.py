@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass
 class History:
-    """rows: dicts with step, seconds (of training steps alone), learning_rate, train_loss and, where measured, val_loss.
+    """rows: dicts with step, seconds (of steps alone), learning_rate, train_loss and, where measured, val_loss.
 
     Losses are in nats per target. stopped: "budget", "patience" or "interrupted".
     """

@@ -34,7 +34,8 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
 class Muon(Optimizer):
     """Momentum, then each matrix's update is made orthogonal, so that no direction is starved.
 
-    B = lerp(B, g, 1 - momentum);  W = W (1 - lr weight_decay) - lr sqrt(max(1, rows / columns)) orthogonalise(nesterov(B))
+    B = momentum B + (1 - momentum) g;  N = momentum B + (1 - momentum) g
+    W = W (1 - lr weight_decay) - lr sqrt(max(1, rows / columns)) orthogonalise(N)
 
     The same rule as torch.optim.Muon, but it orthogonalises all matrices of one shape in one call, and in
     bfloat16 only on devices that are fast in it. Source: Jordan et al. 2024.

@@ -117,7 +117,7 @@ class Run:
             self.evaluations = int(progress * self.config.evaluations)
             row |= self._evaluate()
         self._log(row)
-        if "val_loss" in row or self.held_out is None and self.step % 100 < LOG_EVERY:
+        if "val_loss" in row or (self.held_out is None and self.step % 100 < LOG_EVERY):
             self.store.save(self._state(), self.history)
 
     def _train_step(self, progress: float) -> tuple[Tensor, Tensor]:

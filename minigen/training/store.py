@@ -59,9 +59,7 @@ class Store:
             raise ValueError("resume needs the folder of the earlier run: pass it as `out`")
         last = self.folder / "last.safetensors"
         if not last.is_file():
-            raise FileNotFoundError(
-                f"{self.folder} holds no run to resume (no last.safetensors): start without resume"
-            )
+            raise FileNotFoundError(f"{self.folder} holds no run to resume (no last.safetensors): start without resume")
         if (self.folder / "model.safetensors").is_file():
             load_model(self.model, self.folder / "model.safetensors")
             self.keep_best()
