@@ -8,6 +8,7 @@ import re
 import tokenize
 from urllib.parse import unquote
 
+import nbformat
 import pytest
 
 import notebooks as tool
@@ -198,3 +199,23 @@ def test_the_first_six_lessons_have_twenty_five_pictures():
 )
 def test_measured_numbers_are_told_from_others(text, found):
     assert [written for written, _ in measured(text)] == found
+
+
+ALL = ["1.9 nats", "12 %", "1,000"]
+
+
+@pytest.mark.parametrize(
+    "code, output, bad",
+    [
+        ("assert loss < 1.9\nassert share == 0.12 and size > 1_000", "", []),
+        ("pass  # 1.9 nats, 12 % and 1,000", "", ALL),
+        ("print(loss, share, size)", "1.9 0.12 1,000", ALL),
+        (f"# {MARK}\nprint(loss, share, size)", "1.9 0.12 1,000", []),
+    ],
+    ids=["bands and settings", "only a comment", "an output that may change", "a compared output"],
+)
+def test_numbers_in_prose_need_code_or_a_compared_output(code, output, bad):
+    words = [nbformat.v4.new_markdown_cell(text) for text in ("# 00 · Try", "It is 1.9 nats, 12 % of 1,000.")]
+    cell = nbformat.v4.new_code_cell(code, outputs=[nbformat.v4.new_output("stream", text=output)])
+    notebook = nbformat.v4.new_notebook(cells=[*words, cell])
+    assert [line.split(": ")[1] for line in unjustified(notebook)] == bad
