@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from minigen.layers.cache import LayerCache
 from minigen.layers.masks import causal_mask
-from minigen.layers.norm import RMSNorm
+from minigen.layers.norm import LayerNorm
 from minigen.layers.positions import rotate
 
 
@@ -34,7 +34,8 @@ def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor |
 class MultiHeadAttention(nn.Module):
     """head_i = softmax(Q_i K_i^T / sqrt(Dh)) V_i;  output = concat(head_1..head_H) W_O.
 
-    Source: Vaswani et al. 2017, section 3.2.2. qk_norm: Henry et al. 2020, with RMSNorm as in Dehghani et al. 2023.
+    Source: Vaswani et al. 2017, section 3.2.2. qk_norm: LayerNorm of each head's queries and keys,
+    Dehghani et al. 2023 (ViT-22B), section 2.
     Axes: B batch, T queries, S keys, D width, H heads, Dh = D / H.
     The three projections are one matrix, W_Q over W_K over W_V: one product of a small model is faster than three.
 
@@ -49,7 +50,7 @@ class MultiHeadAttention(nn.Module):
         self.width, self.num_heads, self.dropout = width, num_heads, dropout
         self.to_qkv = nn.Linear(width, 3 * width, bias=bias)
         self.to_out = nn.Linear(width, width, bias=bias)
-        self.qk_norm = RMSNorm(width // num_heads, weight=False) if qk_norm else nn.Identity()
+        self.qk_norm = LayerNorm(width // num_heads, weight=False) if qk_norm else nn.Identity()
 
     def forward(
         self,

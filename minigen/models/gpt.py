@@ -42,7 +42,7 @@ class GPT(nn.Module):
         self.config = config
         width, num_heads = config.block.width, config.block.num_heads
         self.embedding = nn.Embedding(config.vocab_size, width)
-        self.rotary, self.positions = None, nn.Identity()
+        self.rotary = self.positions = None
         if config.positions == "rotary":
             self.rotary = Rotary(config.context_length, width // num_heads)
         elif config.positions == "learned":
@@ -58,6 +58,9 @@ class GPT(nn.Module):
         if config.tie_embeddings:
             self.head.weight = self.embedding.weight
         else:
+            # Each token starts at length sqrt(D), so that the first blocks have something to tell apart, and the
+            # head at zero, so that all tokens are equally likely: the loss of step 0 is exactly ln V.
+            nn.init.normal_(self.embedding.weight, std=1.0)
             nn.init.zeros_(self.head.weight)
         for block in self.decoder.blocks:
             # Each block starts as the identity, so depth does not disturb the first steps (Zhang et al. 2019).
@@ -75,7 +78,7 @@ class GPT(nn.Module):
         rotation = None
         if self.rotary is not None:
             rotation = self.rotary(tokens.shape[1], start)
-        elif start or tokens.shape[1]:
+        elif self.positions is not None:
             x = self.positions(x, start)
         return self.decoder(self.dropout(x), rotation=rotation, cache=cache)
 
@@ -125,7 +128,7 @@ class GPT(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Weights from N(0, 0.02^2) as in GPT-2 for embeddings, from N(0, 1/fan_in) for matrices, zero for biases."""
+    """N(0, 0.02^2) for embeddings as in GPT-2, N(0, 1 / fan_in) for matrices, zero for biases."""
     if isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=module.in_features**-0.5)
         if module.bias is not None:

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from minigen.device import pick_precision, seed_everything
 from minigen.training.config import TrainConfig
+from minigen.training.errors import TrainingDiverged
 from minigen.training.evaluate import autocast, evaluate, to_device
 from minigen.training.history import History
 from minigen.training.interrupt import deferred_interrupt
@@ -28,10 +29,6 @@ class Batches(Protocol):
 
     def __len__(self) -> int: ...
     def __getitem__(self, step: int) -> Any: ...
-
-
-class TrainingDiverged(RuntimeError):
-    """The loss became infinite, not a number, or far worse than at the start."""
 
 
 class Run:

@@ -1,0 +1,55 @@
+"""From prompts to text: tokens out of a model, bytes out of tokens, characters out of bytes."""
+
+import codecs
+from collections.abc import Iterator, Sequence
+
+from minigen.generate import Sampling, generate
+from minigen.models.gpt import GPT
+from minigen.tokenizers import Tokenizer
+
+
+def write(
+    model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], max_new_tokens: int, sampling: Sampling, seed: int | None
+) -> Iterator[list[str]]:
+    """Yields, step by step, the piece of text that each prompt gains; "" where it gains none.
+
+    A character can be several tokens: a piece comes once its bytes are whole.
+
+    Raises:
+        ValueError: if a prompt is empty or holds characters that the tokenizer does not know.
+    """
+    if not all(prompts):
+        raise ValueError('the prompt is empty: give at least one character to begin with, for instance "\\n"')
+    tokens = [tokenizer.encode(prompt)[-model.config.context_length :] for prompt in prompts]
+    decoders = [codecs.getincrementaldecoder("utf-8")(errors="replace") for _ in prompts]
+    steps = generate(
+        model.eval().next_token_function(),
+        tokens,
+        max_new_tokens,
+        sampling,
+        forbidden=[0] if tokenizer.name == "char" else [],  # "unknown" is nothing to write
+        seed=seed,
+        device=next(model.parameters()).device,
+    )
+    for step in steps:
+        yield [
+            "" if token is None else decoder.decode(tokenizer.token_bytes(token))
+            for token, decoder in zip(step, decoders, strict=True)
+        ]
+    yield [decoder.decode(b"", final=True) for decoder in decoders]
+
+
+def until(pieces: Iterator[str], stop: str | None) -> Iterator[str]:
+    """The pieces up to the string `stop`, which may lie across several of them and is left out itself."""
+    text, given = "", 0
+    for piece in pieces:
+        text += piece
+        if stop and stop in text:
+            yield text.split(stop)[0][given:]
+            return
+        # What could be the beginning of `stop` is held back until it is certain.
+        held = max((n for n in range(1, len(stop or "")) if text.endswith(stop[:n])), default=0)
+        if len(text) - held > given:
+            yield text[given : len(text) - held]
+            given = len(text) - held
+    yield text[given:]
