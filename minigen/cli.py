@@ -99,9 +99,13 @@ def train_generate(
         resume=resume,
         observers=[TensorBoard(out)] if tensorboard else [],
     )
-    typer.echo(json.dumps(generator.summary_, indent=2))
-    if generator.history_.stopped == "interrupted":
-        typer.secho(f"Stopped early; all is saved. Go on with the same command and --resume.\n  {out}", err=True)
+    _report(generator.summary_, out)
+
+
+def _report(summary: dict, out: Path) -> None:
+    typer.echo(json.dumps(summary, indent=2))
+    if summary["stopped"] == "interrupted":
+        typer.secho(f"Stopped early; all is saved in {out}. Go on with the same command and --resume.", err=True)
         raise typer.Exit(130)
     typer.secho(f'Next: minigen generate {out} --prompt "..."', err=True)
 
