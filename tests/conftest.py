@@ -7,6 +7,9 @@ os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", MPLBACKEND
 import pytest
 import torch
 
+# Tiny tensors gain nothing from threads, which on a busy machine wait long for each other.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(autouse=True)
 def _same_seed() -> None:

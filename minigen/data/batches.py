@@ -1,5 +1,7 @@
 """Batches as a pure function of seed and step, so a resumed run sees exactly what it would have seen."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -11,10 +13,12 @@ class WindowBatches:
     len(batches) is the number of steps in an epoch; step may go on beyond it, into later epochs.
 
     Raises:
-        ValueError: if the text is shorter than one window and its target.
+        ValueError: if the text is shorter than one window and its target, or a size is below 1.
     """
 
     def __init__(self, tokens: Tensor, context_length: int, batch_size: int, seed: int = 0):
+        if context_length < 1 or batch_size < 1:
+            raise ValueError(f"context_length {context_length} and batch_size {batch_size} must be at least 1")
         if len(tokens) <= context_length:
             raise ValueError(
                 f"the text has {len(tokens)} tokens, but a context of {context_length} needs at least "
@@ -29,7 +33,13 @@ class WindowBatches:
     def __len__(self) -> int:
         return self.num_windows // self.batch_size
 
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of the first epoch."""
+        return (self[step] for step in range(len(self)))
+
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        if step < 0:
+            raise IndexError(f"steps count from 0, got {step}")
         epoch, position = divmod(step, len(self))
         if epoch != self._epoch:
             self._starts, self._epoch = self._shuffle(epoch), epoch
@@ -38,7 +48,7 @@ class WindowBatches:
         return windows[:, :-1], windows[:, 1:]
 
     def _shuffle(self, epoch: int) -> Tensor:
-        generator = torch.Generator().manual_seed(hash((self.seed, epoch)) % 2**63)
+        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
         room = len(self.tokens) - 1 - self.num_windows * self.context_length
         offset = torch.randint(min(room, self.context_length) + 1, (1,), generator=generator)
         return offset + self.context_length * torch.randperm(self.num_windows, generator=generator)

@@ -9,7 +9,7 @@ ACTIVATIONS = {
     "relu": F.relu,
     "gelu": F.gelu,
     "gelu_tanh": partial(F.gelu, approximate="tanh"),  # the approximation that GPT-2 was trained with
-    "relu_squared": lambda x: F.relu(x).square(),  # So et al. 2021 (Primer), section 4
+    "relu_squared": lambda x: F.relu(x).square(),  # So et al. 2021 (Primer)
 }
 
 

@@ -112,6 +112,7 @@ class GPT(nn.Module):
         context, kept = self.config.context_length, torch.empty(0)
         cache: KVCache | None = None
 
+        @torch.no_grad()  # or each token would lengthen the graph
         def step(new: Tensor) -> Tensor:
             nonlocal kept, cache
             if cache is None:

@@ -40,16 +40,16 @@ def save_checkpoint(path: Path, model: nn.Module, optimizers: list[Optimizer], s
         for index, values in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{index}.{key}": torch.as_tensor(v) for key, v in values.items()}
     tensors["random.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    device = next(model.parameters()).device
+    if device.type != "cpu":
+        tensors["random.device"] = torch.get_device_module(device).get_rng_state(device)
     write_atomically(path, save(_contiguous(tensors), {"state": json.dumps(state)}))
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimizers: list[Optimizer]) -> dict:
     """Restores model, optimisers and random generators; returns the state that was saved with them."""
-    tensors, metadata = _read(path)
-    if "state" not in metadata:
-        raise ValueError(f"{path} holds weights but no state of a training run: it cannot be resumed from")
+    state = read_state(path)
+    tensors, _ = _read(path)
     prefix = "model."
     _copy_parameters(model, {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}, path)
     for number, optimizer in enumerate(optimizers):
@@ -60,8 +60,21 @@ def load_checkpoint(path: Path, model: nn.Module, optimizers: list[Optimizer]) -
                 states.setdefault(int(index), {})[key] = tensor
         optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
     torch.set_rng_state(tensors["random.cpu"])
-    if torch.cuda.is_available() and "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"])
+    device = next(model.parameters()).device
+    if device.type != "cpu" and "random.device" in tensors:
+        torch.get_device_module(device).set_rng_state(tensors["random.device"], device)
+    return state
+
+
+def read_state(path: Path) -> dict:
+    """The state that was given to `save_checkpoint`, alone.
+
+    Raises:
+        ValueError: if the file is no checkpoint of a training run.
+    """
+    _, metadata = _read(path, tensors=False)
+    if "state" not in metadata:
+        raise ValueError(f"{path} holds weights but no state of a training run: it cannot be resumed from")
     return json.loads(metadata["state"])
 
 
@@ -69,12 +82,14 @@ def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            names = list(file.keys()) if tensors else []
+            # Copies: an optimiser that kept views of the file would keep Windows from replacing it.
+            return {name: file.get_tensor(name).clone() for name in names}, file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(
             f"{path} is not a readable safetensors file ({error}); it may be cut short or of another program: "

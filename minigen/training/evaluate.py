@@ -21,7 +21,7 @@ def evaluate(model: nn.Module, batches: Iterable, precision: torch.dtype = torch
     for batch in batches:
         with autocast(device, precision):
             loss, targets = model.loss(to_device(batch, device))
-        total += loss.double().cpu()
+        total += loss.cpu().double()  # in this order: Apple's GPUs have no double
         count += int(targets)
     model.train(was_training)
     if not count:

@@ -25,7 +25,7 @@ def deferred_interrupt(tell: Callable[[], None]) -> Iterator[None]:
 
     def restore() -> None:
         for number, old in before.items():
-            signal.signal(number, old)
+            signal.signal(number, signal.SIG_DFL if old is None else old)  # None: not set from Python
 
     for number in before:
         signal.signal(number, handler)

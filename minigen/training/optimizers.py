@@ -38,7 +38,7 @@ class Muon(Optimizer):
     W = W (1 - lr weight_decay) - lr sqrt(max(1, rows / columns)) orthogonalise(N)
 
     The same rule as torch.optim.Muon, but it orthogonalises all matrices of one shape in one call, and in
-    bfloat16 only on devices that are fast in it. Source: Jordan et al. 2024.
+    bfloat16 only on devices that are fast in it (`precision` of each group; None picks). Source: Jordan et al. 2024.
     """
 
     def __init__(
@@ -48,7 +48,8 @@ class Muon(Optimizer):
         weight_decay: float = 0.0,
         momentum: float = 0.95,
     ):
-        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+        defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "precision": None}
+        super().__init__(parameters, defaults)
         for group in self.param_groups:
             for matrix in group["params"]:
                 if matrix.ndim != 2:
@@ -63,12 +64,12 @@ class Muon(Optimizer):
                 if matrix.grad is not None:
                     same_shape[matrix.shape].append(matrix)
             for (rows, columns), matrices in same_shape.items():
-                directions = self._directions(matrices, group["momentum"])
+                directions = self._directions(matrices, group["momentum"], group["precision"])
                 torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
                 scale = group["lr"] * max(1, rows / columns) ** 0.5
                 torch._foreach_add_(matrices, directions, alpha=-scale)
 
-    def _directions(self, matrices: list[Tensor], momentum: float) -> list[Tensor]:
+    def _directions(self, matrices: list[Tensor], momentum: float, precision: torch.dtype | None) -> list[Tensor]:
         gradients = [matrix.grad for matrix in matrices]
         for matrix in matrices:
             if not self.state[matrix]:
@@ -76,7 +77,7 @@ class Muon(Optimizer):
         buffers = [self.state[matrix]["momentum"] for matrix in matrices]
         torch._foreach_lerp_(buffers, gradients, 1 - momentum)
         nesterov = torch._foreach_lerp(gradients, buffers, momentum)
-        stack = torch.stack(nesterov).to(pick_precision(matrices[0].device))
+        stack = torch.stack(nesterov).to(precision or pick_precision(matrices[0].device))
         return list(orthogonalise(stack).to(matrices[0].dtype).unbind())
 
 
@@ -104,6 +105,14 @@ def make_optimizers(model: nn.Module, config: TrainConfig) -> list[Optimizer]:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
     return optimizers
+
+
+def use_precision(optimizers: Iterable[Optimizer], precision: torch.dtype) -> None:
+    """Lets Muon orthogonalise in this precision."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            if "precision" in group:
+                group["precision"] = precision
 
 
 def split_parameters(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:

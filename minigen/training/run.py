@@ -17,11 +17,13 @@ from minigen.training.errors import TrainingDiverged
 from minigen.training.evaluate import autocast, evaluate, to_device
 from minigen.training.history import History
 from minigen.training.interrupt import deferred_interrupt
-from minigen.training.optimizers import make_optimizers
+from minigen.training.optimizers import make_optimizers, use_precision
 from minigen.training.schedules import SCHEDULES
+from minigen.training.settings import refuse_another_run, run_settings
 from minigen.training.store import Store
 
 LOG_EVERY = 10  # steps between rows of the history; each row waits for the device
+SAVE_EVERY = 100  # steps between checkpoints without a held-out split; with one, each measurement saves
 
 
 class Batches(Protocol):
@@ -47,13 +49,16 @@ class Run:
         self.observers = observers
         self.device = next(model.parameters()).device
         self.precision = pick_precision(self.device, config.precision)
+        self.settings = run_settings(config, batches, self.precision)
         self.loss = torch.compile(model.loss) if config.compile else model.loss
         self.optimizers = make_optimizers(model, config)
+        use_precision(self.optimizers, self.precision)
         self.schedule = SCHEDULES[config.schedule]
         self.store = Store(Path(out) if out else None, model, self.optimizers)
         self.history = History()
         self.step, self.seconds, self.earlier_wall_clock = 0, 0.0, 0.0
         self.evaluations, self.unimproved, self.evaluation_seconds = 0, 0, 0.0
+        self.pending: list[Tensor] = []  # (loss, targets) of the steps since the last row of the history
         self.interrupted = False
 
     def go(self, resume: bool, progress: bool) -> History:
@@ -63,12 +68,18 @@ class Run:
             self._resume()
         else:
             seed_everything(self.config.seed)
+            self._set_learning_rate(0.0)
             self._log(self._evaluate())
         self.model.train()
-        with deferred_interrupt(self._interrupt), self._bar(progress) as bar:
-            while self.progress < 1 and not self.interrupted and not self._out_of_patience():
-                self._train_until_next_row()
-                self._show(bar)
+        try:
+            with deferred_interrupt(self._interrupt), self._bar(progress) as bar:
+                used = self.progress
+                while used < 1 and not self.interrupted and not self._out_of_patience():
+                    used = self._train_until_next_row(used)
+                    self._show(bar)
+        except TrainingDiverged:
+            self.store.restore_best()
+            raise
         if self.interrupted:
             self.history.stopped = "interrupted"
         elif self._out_of_patience():
@@ -95,35 +106,51 @@ class Run:
             shares.append((self.wall_clock + self.evaluation_seconds) / (60 * c.minutes))
         return min(1.0, max(shares))
 
-    def _train_until_next_row(self) -> None:
-        start, losses, counts = time.perf_counter(), [], []
-        progress, due = self.progress, False
-        while progress < 1 and not due and not self.interrupted:
-            loss, count = self._train_step(progress)
-            losses.append(loss)
-            counts.append(count)
+    def _train_until_next_row(self, progress: float) -> float:
+        """Steps from `progress` on, and their row; returns the progress after it.
+
+        Ctrl-C ends it between two rows. The losses so far then wait for the resumed run, so that its history,
+        too, is that of a run which never stopped.
+        """
+        start, due = time.perf_counter(), False
+        while not due and not self.interrupted:
+            self.pending.append(self._train_step(progress))
             self.step += 1
             progress = self.progress
-            due = self.step % LOG_EVERY == 0 or self._evaluation_due(progress)
-        train_loss = float(torch.stack(losses).mean())  # waits for the device, so the clock below is right
+            due = progress >= 1 or self.step % LOG_EVERY == 0 or self._evaluation_due(progress)
+        losses, counts = self._fetch_pending()  # waits for the device, so the clock below is right
         self.seconds += time.perf_counter() - start
+        if not due:
+            return progress
+        self.pending = []
         self.history.tokens += int(sum(counts))
-        self._stop_if_diverged(train_loss)
-        row = {"train_loss": train_loss}
-        if self._evaluation_due(progress) or progress >= 1 or self.interrupted:
+        row: dict = {"train_loss": sum(losses) / len(losses)}
+        measure = self._evaluation_due(progress) or progress >= 1
+        if measure:
             self.evaluations = int(progress * self.config.evaluations)
             row |= self._evaluate()
         self._log(row)
-        if "val_loss" in row or (self.held_out is None and self.step % 100 < LOG_EVERY):
+        if "val_loss" in row or (self.held_out is None and self.step % SAVE_EVERY == 0):
             self.store.save(self._state(), self.history)
+        return self.progress if measure else progress  # a run ends with a measurement
 
-    def _train_step(self, progress: float) -> tuple[Tensor, Tensor]:
-        """One update; returns the mean loss before it and the number of targets."""
-        c = self.config
-        factor = self.schedule(progress, c.warmup, c.decay)
+    def _fetch_pending(self) -> tuple[list[float], list[float]]:
+        if not self.pending:
+            return [], []
+        losses, counts = torch.stack(self.pending).T.tolist()
+        self._stop_if_diverged(sum(losses) / len(losses))
+        return losses, counts
+
+    def _set_learning_rate(self, progress: float) -> None:
+        factor = self.schedule(progress, self.config.warmup, self.config.decay)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
+
+    def _train_step(self, progress: float) -> Tensor:
+        """One update; returns (mean loss before it, number of targets)."""
+        c = self.config
+        self._set_learning_rate(progress)
         total = count = torch.zeros((), device=self.device)
         for part in range(c.accumulate):
             batch = to_device(self.batches[self.step * c.accumulate + part], self.device)
@@ -134,11 +161,12 @@ class Run:
         parameters = [p for p in self.model.parameters() if p.grad is not None]
         # Sums were added up; dividing by the number of targets gives each the same weight, in whatever batch.
         torch._foreach_div_([p.grad for p in parameters], count)
-        nn.utils.clip_grad_norm_(parameters, c.clip)
+        norm = nn.utils.clip_grad_norm_(parameters, c.clip)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        return total / count, count
+        # A gradient that is not finite spoils the weights before any loss shows it: 0 * norm is then NaN.
+        return torch.stack((total / count + 0 * norm, count))
 
     def _evaluation_due(self, progress: float) -> bool:
         return int(progress * self.config.evaluations) > self.evaluations
@@ -162,7 +190,8 @@ class Run:
         return self.config.patience is not None and self.unimproved >= self.config.patience
 
     def _stop_if_diverged(self, loss: float) -> None:
-        first = next((row["val_loss"] for row in self.history.rows if "val_loss" in row), math.inf)
+        losses = (row[name] for row in self.history.rows for name in ("val_loss", "train_loss") if name in row)
+        first = next(losses, math.inf)
         if math.isfinite(loss) and loss <= 2 * first + 1:
             return
         raise TrainingDiverged(
@@ -182,48 +211,40 @@ class Run:
             "step": self.step,
             "seconds": self.seconds,
             "wall_clock": self.wall_clock,
-            "evaluations": self.evaluations,
             "unimproved": self.unimproved,
-            "precision": str(self.precision),
-            "steps_per_epoch": len(self.batches),
-            "config": asdict(self.config),
+            "pending": [pair.tolist() for pair in self.pending],
+            "settings": self.settings,
             "history": asdict(self.history),
         }
 
     def _resume(self) -> None:
-        state = self.store.load()
-        budgets = ("steps", "epochs", "minutes", "evaluations", "patience")
-        ours = asdict(self.config) | {"steps_per_epoch": len(self.batches), "precision": str(self.precision)}
-        theirs = state["config"] | {k: state[k] for k in ("steps_per_epoch", "precision")}
-        for name, value in ours.items():
-            then = tuple(theirs[name]) if isinstance(theirs[name], list) else theirs[name]
-            if name not in budgets and then != value and not (name == "precision" and value == "auto"):
-                raise ValueError(
-                    f"this is another run: {name} was {then} and is now {value}; resume with the same settings "
-                    "and data, or start anew in another folder"
-                )
-        self.step, self.seconds, self.earlier_wall_clock = (
-            state["step"],
-            state["seconds"],
-            state["wall_clock"],
-        )
-        self.evaluations, self.unimproved = state["evaluations"], state["unimproved"]
+        state = self.store.read_state()
+        if self.config.precision == "auto":  # "auto" measures the device; what the first session found holds
+            self.settings["precision"] = state["settings"]["precision"]
+            self.precision = getattr(torch, self.settings["precision"])
+            use_precision(self.optimizers, self.precision)
+        refuse_another_run(state["settings"], self.settings)
+        self.store.load(has_best=math.isfinite(state["history"]["best_val_loss"]))
+        self.step, self.seconds, self.earlier_wall_clock = state["step"], state["seconds"], state["wall_clock"]
+        self.unimproved = state["unimproved"]
+        self.pending = [torch.tensor(pair, device=self.device) for pair in state["pending"]]
         self.history = History(**state["history"])
         self.history.stopped = "budget"
+        self.evaluations = int(self.progress * self.config.evaluations)
 
     def _interrupt(self) -> None:
         self.interrupted = True
 
     def _bar(self, visible: bool) -> tqdm:
         c = self.config
-        steps = [n for n in (c.steps, c.epochs and int(c.epochs * len(self.batches) / c.accumulate)) if n]
+        steps = [n for n in (c.steps, c.epochs and math.ceil(c.epochs * len(self.batches) / c.accumulate)) if n]
         total, unit = (min(steps), "step") if steps else (round(60 * c.minutes), "s")
         return tqdm(total=total, unit=unit, disable=not visible)
 
     def _show(self, bar: tqdm) -> None:
-        row = self.history.rows[-1]
+        loss = self.history.rows[-1].get("train_loss", math.nan)
         best = self.history.best_val_loss
         held_out = "" if math.isinf(best) else f", best held out {best:.3f}"
-        bar.set_postfix_str(f"loss {row['train_loss']:.3f}{held_out}", refresh=False)
+        bar.set_postfix_str(f"loss {loss:.3f}{held_out}", refresh=False)
         done = self.step if self.config.steps or self.config.epochs else round(self.wall_clock)
         bar.update(min(done, bar.total or done) - bar.n)

@@ -11,15 +11,15 @@ def trapezoid(progress: float, warmup: float = 0.02, decay: float = 0.5) -> floa
     return max(0.0, min(1.0, _ramp(progress, warmup), (1 - progress) / decay if decay else 1.0))
 
 
-def cosine(progress: float, warmup: float = 0.02, decay: float = 0.9) -> float:
-    """Up in a line for `warmup` of the run, then down along half a cosine to 1 - decay.
+def cosine(progress: float, warmup: float = 0.02, final: float = 0.1) -> float:
+    """Up in a line for `warmup` of the run, then down along half a cosine to `final`.
 
     Source: Loshchilov and Hutter 2017 (SGDR), section 3.
     """
     if progress < warmup:
         return _ramp(progress, warmup)
     turned = min(1.0, (progress - warmup) / (1 - warmup))
-    return 1 - decay * (1 - math.cos(math.pi * turned)) / 2
+    return 1 - (1 - final) * (1 - math.cos(math.pi * turned)) / 2
 
 
 def _ramp(progress: float, warmup: float) -> float:
@@ -27,4 +27,5 @@ def _ramp(progress: float, warmup: float) -> float:
     return max(progress / warmup, 0.01) if warmup else 1.0
 
 
-SCHEDULES = {"trapezoid": trapezoid, "cosine": cosine}
+# Called with progress, warmup and decay; a cosine falls all the way from the warm-up on.
+SCHEDULES = {"trapezoid": trapezoid, "cosine": lambda progress, warmup, decay: cosine(progress, warmup)}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from minigen.files import write_atomically
-from minigen.training.checkpoints import load_checkpoint, load_model, save_checkpoint, save_model
+from minigen.training.checkpoints import load_checkpoint, load_model, read_state, save_checkpoint, save_model
 from minigen.training.history import History
 
 
@@ -23,8 +23,12 @@ class Store:
     def __init__(self, folder: Path | None, model: nn.Module, optimizers: list[Optimizer]):
         self.folder, self.model, self.optimizers = folder, model, optimizers
         self.best: dict[str, Tensor] | None = None
+        self.saved = False  # whether the folder holds a checkpoint of this run, not only one of an earlier one
         if folder:
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise OSError(error.errno, f"cannot make the folder {folder}: {error.strerror}") from error
             write_atomically(folder / ".writable", b"")
             (folder / ".writable").unlink()
 
@@ -51,23 +55,28 @@ class Store:
             self._write(rescue, state, history)
             raise OSError(error.errno, f"{error}; the trained weights are safe in {rescue}") from error
         finally:
-            self._restore_best()
+            self.restore_best()
 
-    def load(self) -> dict:
-        """Model, optimisers and random state as they were saved; returns the run's state."""
+    def read_state(self) -> dict:
+        """The state of the run in the folder; changes nothing."""
         if not self.folder:
             raise ValueError("resume needs the folder of the earlier run: pass it as `out`")
         last = self.folder / "last.safetensors"
         if not last.is_file():
             raise FileNotFoundError(f"{self.folder} holds no run to resume (no last.safetensors): start without resume")
-        if (self.folder / "model.safetensors").is_file():
+        return read_state(last)
+
+    def load(self, has_best: bool) -> None:
+        """Model, optimisers and random state become what was saved, and so do the best weights if there are any."""
+        if has_best:
             load_model(self.model, self.folder / "model.safetensors")
             self.keep_best()
-        return load_checkpoint(last, self.model, self.optimizers)
+        load_checkpoint(self.folder / "last.safetensors", self.model, self.optimizers)
+        self.saved = True
 
     def place(self) -> str:
         """Where the last good checkpoint is, as a sentence."""
-        if self.folder and (self.folder / "last.safetensors").is_file():
+        if self.saved:
             return f"The last good checkpoint is in {self.folder}."
         return "Nothing was saved yet."
 
@@ -75,9 +84,11 @@ class Store:
         write_atomically(folder / "history.jsonl", history.to_jsonl())
         save_model(self.model, folder / "model.safetensors", self.best)
         save_checkpoint(folder / "last.safetensors", self.model, self.optimizers, state)
+        self.saved = self.saved or folder == self.folder
 
     @torch.no_grad()
-    def _restore_best(self) -> None:
+    def restore_best(self) -> None:
+        """Gives the model the best weights, if any were kept."""
         for name, parameter in self.model.named_parameters():
             if self.best:
                 parameter.copy_(self.best[name])
