@@ -17,11 +17,11 @@ CONTEXT = 8
 TINY = TrainConfig(steps=24, evaluations=3, precision="fp32", adamw_learning_rate=0.01)
 
 
-def tiny_gpt(seed: int = 0, dropout: float = 0.0, **changes) -> GPT:
-    """Two blocks, 16 wide; every call with one seed gives the same weights."""
+def tiny_gpt(seed: int = 0, dropout: float = 0.0, num_layers: int = 2, **changes) -> GPT:
+    """Two blocks unless told otherwise, 16 wide; every call with one seed gives the same weights."""
     torch.manual_seed(seed)
     block = BlockConfig(width=16, num_heads=2, dropout=dropout)
-    return GPT(GPTConfig(VOCABULARY, CONTEXT, num_layers=2, block=block, **changes))
+    return GPT(GPTConfig(VOCABULARY, CONTEXT, num_layers, block=block, **changes))
 
 
 def text(length: int = 700, seed: int = 3) -> Tensor:

@@ -117,7 +117,7 @@ class Run:
             self.pending.append(self._train_step(progress))
             self.step += 1
             progress = self.progress
-            due = progress >= 1 or self.step % LOG_EVERY == 0 or self._evaluation_due(progress)
+            due = progress >= 1 or self.step % LOG_EVERY == 0 or self._evaluations_by(progress) > self.evaluations
         losses, counts = self._fetch_pending()  # waits for the device, so the clock below is right
         self.seconds += time.perf_counter() - start
         if not due:
@@ -125,9 +125,9 @@ class Run:
         self.pending = []
         self.history.tokens += int(sum(counts))
         row: dict = {"train_loss": sum(losses) / len(losses)}
-        measure = self._evaluation_due(progress) or progress >= 1
+        measure = self._evaluations_by(progress) > self.evaluations or progress >= 1
         if measure:
-            self.evaluations = int(progress * self.config.evaluations)
+            self.evaluations = self._evaluations_by(progress)
             row |= self._evaluate()
         self._log(row)
         if "val_loss" in row or (self.held_out is None and self.step % SAVE_EVERY == 0):
@@ -168,8 +168,8 @@ class Run:
         # A gradient that is not finite spoils the weights before any loss shows it: 0 * norm is then NaN.
         return torch.stack((total / count + 0 * norm, count))
 
-    def _evaluation_due(self, progress: float) -> bool:
-        return int(progress * self.config.evaluations) > self.evaluations
+    def _evaluations_by(self, progress: float) -> int:
+        return int(progress * self.config.evaluations + 1e-9)  # 29 / 50 * 50 is a little below 29
 
     def _evaluate(self) -> dict:
         """The held-out loss as a part of a row, and the weights kept if they are the best so far."""
@@ -230,7 +230,7 @@ class Run:
         self.pending = [torch.tensor(pair, device=self.device) for pair in state["pending"]]
         self.history = History(**state["history"])
         self.history.stopped = "budget"
-        self.evaluations = int(self.progress * self.config.evaluations)
+        self.evaluations = self._evaluations_by(self.progress)
 
     def _interrupt(self) -> None:
         self.interrupted = True
