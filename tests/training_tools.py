@@ -1,5 +1,9 @@
 """A tiny model and tiny batches that the tests of training share."""
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -80,3 +84,28 @@ class StopAfter:
             self.act()
         self.started = True  # the very first call is for the fingerprint of the data
         return self.inner[step]
+
+
+def ctrl_c() -> None:
+    """What the terminal does when the user presses Ctrl-C."""
+    signal.raise_signal(signal.SIGINT)
+
+
+def interrupted(out: Path, step: int, act: Callable[[], None] = ctrl_c, **changes) -> History:
+    """A run in `out` that is stopped during step number `step`."""
+    config = replace(TINY, **changes)
+    data = StopAfter(batches(), step * config.accumulate, act)
+    return train(tiny_gpt(dropout=0.1), data, held_out(), config, out, progress=False)
+
+
+def start_python(code: str, *arguments: str) -> subprocess.Popen:
+    """A Python that can import what the tests can."""
+    tests = Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(tests), str(tests.parent)))}
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

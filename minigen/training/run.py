@@ -194,8 +194,9 @@ class Run:
         first = next(losses, math.inf)
         if math.isfinite(loss) and loss <= 2 * first + 1:
             return
+        began = f" (it began at {first:.3g})" if math.isfinite(first) else ""
         raise TrainingDiverged(
-            f"the loss is {loss:.3g} at step {self.step} (it began at {first:.3g}): training has diverged. "
+            f"the loss is {loss:.3g} at step {self.step}{began}: training has diverged. "
             f"Try a learning rate of {self.config.learning_rate / 3:.2g} or a longer warm-up. {self.store.place()}"
         )
 
@@ -228,8 +229,7 @@ class Run:
         self.step, self.seconds, self.earlier_wall_clock = state["step"], state["seconds"], state["wall_clock"]
         self.unimproved = state["unimproved"]
         self.pending = [torch.tensor(pair, device=self.device) for pair in state["pending"]]
-        self.history = History(**state["history"])
-        self.history.stopped = "budget"
+        self.history = History(**state["history"] | {"stopped": "budget"})
         self.evaluations = self._evaluations_by(self.progress)
 
     def _interrupt(self) -> None:
