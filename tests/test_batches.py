@@ -47,6 +47,8 @@ def test_the_seed_decides_all():
     assert starts(WindowBatches(TOKENS, 10, 3, seed=1), 0) == starts(WindowBatches(TOKENS, 10, 3, seed=1), 0)
     seeds = [tuple(starts(WindowBatches(TOKENS, 10, 3, seed=seed), 0)) for seed in (-2, -1, 0, 1, 2)]
     assert len(set(seeds)) == 5
+    next_epoch = starts(WindowBatches(TOKENS, 10, 3, seed=0), 1)
+    assert next_epoch != list(seeds[3]), "a seed is no shift of the epochs of another"
 
 
 def test_random_access_equals_sequential():

@@ -112,10 +112,12 @@ def test_attention_weights_are_shares():
     assert (weights[:, ~causal_mask(T, S)] == 0).all()
 
 
-def test_normalised_queries_and_keys_bound_the_scores():
+@pytest.mark.parametrize("context", [None, 1000 * torch.randn(B, S, D)], ids=["self", "cross"])
+def test_normalised_queries_and_keys_bound_the_scores(context):
     layer = MultiHeadAttention(D, H, qk_norm=True)
-    q, k, _ = layer.project(1000 * torch.randn(B, T, D))
-    torch.testing.assert_close(q.square().mean(-1), torch.ones(B, H, T), rtol=1e-3, atol=1e-3)
+    q, k, _ = layer.project(1000 * torch.randn(B, T, D), context)
+    for x in (q, k):
+        torch.testing.assert_close(x.square().mean(-1), torch.ones(x.shape[:-1]), rtol=1e-3, atol=1e-3)
     assert (q @ k.mT).abs().max() <= D // H + 1e-4
 
 

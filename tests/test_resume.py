@@ -8,6 +8,7 @@ import pytest
 import torch
 from training_tools import (
     TINY,
+    Cycle,
     StopAfter,
     assert_same_weights,
     batches,
@@ -54,6 +55,20 @@ def test_a_run_may_be_stopped_many_times(tmp_path):
     model = tiny_gpt(seed=8, dropout=0.1)
     assert untimed(run(model, tmp_path, steps=14, resume=True)) == untimed(expected)
     assert_same_weights(model, whole)
+
+
+def test_patience_and_the_best_weights_survive_a_stop(tmp_path):
+    config = replace(TINY, steps=200, evaluations=20, patience=3, optimizer="adamw", learning_rate=0.03)
+    data = Cycle([batches()[0]])  # one batch, to overfit
+    whole, resumed = tiny_gpt(), tiny_gpt(seed=5)
+    expected = train(whole, data, held_out(), config, progress=False)
+    assert expected.stopped == "patience"
+    stop = StopAfter(data, expected.best_step + 15, ctrl_c)  # after the best, after one measurement without a new best
+    train(tiny_gpt(), stop, held_out(), config, tmp_path, progress=False)
+    history = train(resumed, data, held_out(), config, tmp_path, resume=True, progress=False)
+    assert untimed(history) == untimed(expected)
+    assert history.stopped == "patience"
+    assert_same_weights(resumed, whole)
 
 
 def test_resuming_a_finished_run_changes_nothing(tmp_path):

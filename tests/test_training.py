@@ -10,6 +10,7 @@ from training_tools import (
     CONTEXT,
     TINY,
     VOCABULARY,
+    Cycle,
     assert_same_weights,
     batches,
     held_out,
@@ -21,20 +22,6 @@ from training_tools import (
 )
 
 from minigen.training import History, TrainConfig, evaluate, train
-
-
-class Cycle:
-    """A list of batches that begins again after its end, and notes which of them were asked for."""
-
-    def __init__(self, inner):
-        self.inner, self.asked = list(inner), []
-
-    def __len__(self):
-        return len(self.inner)
-
-    def __getitem__(self, step):
-        self.asked.append(step)
-        return self.inner[step % len(self.inner)]
 
 
 def go(model, data=None, measured="default", **changes):

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +68,20 @@ def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
 def untimed(history: History) -> list[dict]:
     """The rows without what no two runs share."""
     return [{name: value for name, value in row.items() if name != "seconds"} for row in history.rows]
+
+
+class Cycle:
+    """A list of batches that begins again after its end, and notes which of them were asked for."""
+
+    def __init__(self, inner: Iterable):
+        self.inner, self.asked = list(inner), []
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def __getitem__(self, step: int) -> object:
+        self.asked.append(step)
+        return self.inner[step % len(self.inner)]
 
 
 class StopAfter:
