@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ app.add_typer(data_app, name="data")
 
 Folder = Annotated[Path, typer.Argument(help="Folder of a trained model, as given to --out.")]
 Data = Annotated[str, typer.Option(help="A text file, a folder, a name (minigen data list), or hub:owner/name.")]
+MAX_SEED = 2**32 - 1
 Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the fastest one there if not given.")]
 
 
@@ -35,6 +37,7 @@ class TokenizerName(StrEnum):
 
 def main() -> None:
     """Runs the command line; an error that the user can mend is one line, without a stack trace."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except (ValueError, OSError, ModuleNotFoundError) as error:
@@ -45,14 +48,17 @@ def main() -> None:
         if not isinstance(error, TrainingDiverged):
             raise
         _fail(error)
-    except KeyboardInterrupt:
-        typer.secho("interrupted", err=True)
-        sys.exit(130)
 
 
 def _fail(error: Exception) -> None:
-    typer.secho(f"error: {error}", fg="red", err=True)
+    # An OSError that minigen raised has its sentence here; str() would put the number of the error before it.
+    own = isinstance(error, OSError) and error.strerror and not error.filename
+    typer.secho(f"error: {error.strerror if own else error}", fg="red", err=True)
     sys.exit(1)
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    typer.secho(f"warning: {message}", fg="yellow", err=True)
 
 
 @train_app.command("generate")
@@ -69,7 +75,7 @@ def train_generate(
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes, evaluations included.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Windows of text in a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate of the hidden matrices.")] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same machine: same model.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Same seed, same machine: same model.")] = 0,
     device: Device = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in --out.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write curves for TensorBoard.")] = False,
@@ -82,8 +88,8 @@ def train_generate(
     from minigen.estimators import TextGenerator
     from minigen.training.observers import TensorBoard
 
-    if (out / "last.safetensors").exists() and not resume:
-        raise ValueError(f"{out} holds a run already: give --resume to go on with it, or another --out")
+    if not resume:
+        _refuse_used(out)
     splits = load(data)
     _need_column(splits["train"].column_names, "text", data)
     generator = TextGenerator(preset, tokenizer.value, vocab_size, seed, device)
@@ -102,6 +108,13 @@ def train_generate(
     _report(generator.summary_, out)
 
 
+def _refuse_used(out: Path) -> None:
+    if (out / "last.safetensors").exists():
+        raise ValueError(f"{out} holds a run already: give --resume to go on with it, or another --out")
+    if (out / "model.safetensors").exists():
+        raise ValueError(f"{out} holds a trained model: give another --out")
+
+
 def _report(summary: dict, out: Path) -> None:
     typer.echo(json.dumps(summary, indent=2))
     if summary["stopped"] == "interrupted":
@@ -114,13 +127,13 @@ def _report(summary: dict, out: Path) -> None:
 def generate_text(
     folder: Folder,
     prompt: Annotated[str, typer.Option(help="What the text begins with; \\n is a line break.")] = "\\n",
-    max_new_tokens: Annotated[int, typer.Option(help="How many tokens to write.")] = 300,
+    max_new_tokens: Annotated[int, typer.Option(min=0, help="How many tokens to write.")] = 300,
     temperature: Annotated[float, typer.Option(help="0 is always the likeliest token; 1 is as learned.")] = 0.8,
     top_k: Annotated[int | None, typer.Option(help="Draw from the k likeliest tokens alone.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Draw from the fewest tokens with this share.")] = None,
     repetition_penalty: Annotated[float, typer.Option(help="Above 1, used tokens become less likely.")] = 1.0,
     stop: Annotated[str | None, typer.Option(help="End before this text.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same text.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=MAX_SEED, help="Same seed, same text.")] = None,
     device: Device = None,
 ) -> None:
     """Let a trained model go on with a text."""
@@ -128,7 +141,6 @@ def generate_text(
 
     generator = TextGenerator.load(folder, device)
     prompt = prompt.replace("\\n", "\n")
-    typer.echo(prompt, nl=False)
     pieces = generator.stream(
         prompt,
         max_new_tokens,
@@ -139,6 +151,7 @@ def generate_text(
         top_p=top_p,
         repetition_penalty=repetition_penalty,
     )
+    typer.echo(prompt, nl=False)
     for piece in pieces:
         typer.echo(piece, nl=False)
     typer.echo()
@@ -157,7 +170,7 @@ def evaluate(
     from minigen.files import read_text
 
     generator = TextGenerator.load(folder, device)
-    if Path(data).suffix == ".txt":
+    if Path(data).suffix.lower() == ".txt":
         texts = [read_text(data)]
     else:
         splits = load(data)

@@ -1,6 +1,5 @@
 """`minigen demo`: a Transformer trained from nothing, in about a minute, on the CPU."""
 
-import shutil
 from pathlib import Path
 
 from minigen.data import load
@@ -17,10 +16,11 @@ def run(out: Path, minutes: float = 1.0, device: str | None = None) -> None:
     splits = load("shakespeare")
     train, held_out = "\n\n".join(splits["train"]["text"]), "\n\n".join(splits["validation"]["text"])
     print(f"Data      {len(train):,} characters of Shakespeare's plays to learn from; two other plays held out")
-    shutil.rmtree(out, ignore_errors=True)
     generator = TextGenerator("speedrun", device=device)
     generator.fit(train, held_out, minutes=minutes, out=out)
     summary = generator.summary_
+    if summary["stopped"] == "interrupted":
+        raise KeyboardInterrupt
     print(
         f"Trained   {summary['parameters']:,} parameters, {summary['steps']:,} steps on {summary['device']}, "
         f"{summary['tokens_per_second']:,.0f} characters a second\n"

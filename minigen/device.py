@@ -24,7 +24,8 @@ def pick_device(name: str | None = None) -> torch.device:
     ]
     if name is None or name == "auto":
         return torch.device(found[0])
-    if name.split(":")[0] not in found:
+    kind, colon, number = name.partition(":")
+    if kind not in found or (colon and not number.isdecimal()):
         raise ValueError(f"there is no device {name!r} on this machine; found: {', '.join(found)}")
     return torch.device(name)
 

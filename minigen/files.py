@@ -32,6 +32,14 @@ def write_atomically(path: str | Path, data: bytes | str) -> None:
             temporary.unlink()
 
 
+def make_folder(folder: Path) -> None:
+    """Makes the folder and those above it, where they are missing. OSError names the folder and why it failed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot make the folder {folder}: {error.strerror}") from error
+
+
 def _reason(error: OSError, target: Path) -> str:
     """Why a write failed, in words that say what to do about it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

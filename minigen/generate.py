@@ -1,5 +1,6 @@
 """Writing with a next-token function: pick a token, append it, ask again."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,13 +24,13 @@ class Sampling:
     repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.temperature < 0:
+        if not 0 <= self.temperature < math.inf:
             raise ValueError(f"temperature must be 0 (greedy) or above, got {self.temperature}")
         if self.top_k is not None and self.top_k < 1:
             raise ValueError(f"top_k must be at least 1, got {self.top_k}")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, got {self.top_p}")
-        if self.repetition_penalty <= 0:
+        if not 0 < self.repetition_penalty < math.inf:
             raise ValueError(f"repetition_penalty must be above 0, got {self.repetition_penalty}")
 
 
@@ -38,7 +39,9 @@ GREEDY = Sampling(temperature=0.0)
 
 def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
     """The distribution (B, V) that is drawn from, after temperature, top-k and top-p, in this order. Not for greedy."""
-    logits = logits.float() / sampling.temperature
+    logits = logits.float()
+    # The largest logit becomes 0, or a temperature near 0 would divide by it to infinity.
+    logits = (logits - logits.amax(dim=-1, keepdim=True)) / sampling.temperature
     if sampling.top_k is not None and sampling.top_k < logits.shape[-1]:
         smallest = logits.topk(sampling.top_k).values[..., -1:]
         logits = logits.masked_fill(logits < smallest, float("-inf"))
@@ -77,23 +80,23 @@ def generate(
     Prompts of different lengths need no padding: all rows advance together, and where a row's prompt has not
     ended, its own next token is taken in place of a new one. A row ends at max_new_tokens or after a stop token.
 
-    Raises:
-        ValueError: if there is no prompt or an empty one.
+    Raises, at the first step:
+        ValueError: if there is no prompt or an empty one, or max_new_tokens is negative.
     """
     if not prompts or not all(len(prompt) for prompt in prompts):
-        raise ValueError("each prompt needs at least one token to begin with")
+        raise ValueError("there must be a prompt, and each prompt needs at least one token to begin with")
+    if max_new_tokens < 0:
+        raise ValueError(f"max_new_tokens must be 0 or above, got {max_new_tokens}")
     generator = None if seed is None else torch.Generator(device or "cpu").manual_seed(seed)
     lengths = [len(prompt) for prompt in prompts]
-    end = max(lengths) + max_new_tokens
-    new = torch.tensor([list(prompt[: min(lengths)]) for prompt in prompts], device=device)  # (B, T)
-    penalty = _Penalty(sampling.repetition_penalty)
-    forbidden, writing = list(forbidden), [True] * len(prompts)
-    for position in range(min(lengths), end):
-        penalty.note(new)
-        logits = next_logits(new)  # (B, V)
-        logits = penalty.apply(logits)
-        if forbidden:
-            logits[:, forbidden] = float("-inf")
+    position = min(lengths)
+    new = torch.tensor([list(prompt[:position]) for prompt in prompts], device=device)  # (B, T)
+    penalise = _penalty(sampling.repetition_penalty)
+    never = torch.tensor(list(forbidden), dtype=torch.long, device=device)
+    writing = [max_new_tokens > 0] * len(prompts)
+    while any(writing):
+        logits = penalise(next_logits(new), new)  # (B, V)
+        logits = logits.index_fill(-1, never, float("-inf"))
         new = pick(logits, sampling, generator)[:, None]  # (B, 1)
         yielded: list[int | None] = new[:, 0].tolist()
         for row, length in enumerate(lengths):
@@ -103,25 +106,20 @@ def generate(
                 yielded[row] = None
             else:
                 writing[row] = yielded[row] not in stop_tokens and position + 1 < length + max_new_tokens
+        position += 1
         yield yielded
-        if not any(writing):
-            return
 
 
-class _Penalty:
-    """Remembers which tokens each row holds, and makes them less likely."""
+def _penalty(strength: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """A function of the logits (B, V) and the newest tokens (B, T) that makes all tokens so far less likely."""
+    seen: Tensor | None = None  # (B, V)
 
-    def __init__(self, strength: float):
-        self.strength, self.seen = strength, []
-
-    def note(self, tokens: Tensor) -> None:
-        if self.strength != 1:
-            self.seen.append(tokens)
-
-    def apply(self, logits: Tensor) -> Tensor:
-        if self.strength == 1:
+    def penalise(logits: Tensor, new: Tensor) -> Tensor:
+        nonlocal seen
+        if strength == 1:
             return logits
-        self.seen = [torch.cat(self.seen, dim=1)]
-        own = logits.gather(1, self.seen[0])
-        own = torch.where(own > 0, own / self.strength, own * self.strength)
-        return logits.scatter(1, self.seen[0], own)
+        seen = torch.zeros_like(logits, dtype=torch.bool) if seen is None else seen
+        seen.scatter_(1, new, True)
+        return logits.where(~seen, torch.where(logits > 0, logits / strength, logits * strength))
+
+    return penalise

@@ -1,6 +1,7 @@
 """Pictures that several lessons need. Each draws into an `ax` and returns it, so lessons can compose them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -67,7 +68,7 @@ def loss_curves(
     against: "step" or "seconds", the column of the history on the x axis.
     """
     ax = ax or plt.gca()
-    for colour, (name, history) in zip(COLOURS, histories.items(), strict=False):
+    for colour, (name, history) in zip(cycle(COLOURS), histories.items(), strict=False):
         rows = history.rows
         train = [(row[against], row["train_loss"]) for row in rows if row.get("train_loss") is not None]
         held_out = [(row[against], row["val_loss"]) for row in rows if "val_loss" in row]

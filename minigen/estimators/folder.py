@@ -3,25 +3,57 @@
 import json
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from sklearn.base import BaseEstimator
 
 from minigen import __version__
-from minigen.files import read_text, write_atomically
+from minigen.files import make_folder, read_text, write_atomically
+from minigen.training.settings import refuse_another_run
+
+OF_A_RUN = ("model.safetensors", "last.safetensors", "history.jsonl", "summary.json")
 
 
-def write_config(folder: Path, estimator: BaseEstimator, model_config: Any) -> None:
-    """config.json: the estimator's class and parameters, and the model's config (a dataclass)."""
-    folder.mkdir(parents=True, exist_ok=True)
+def describe(estimator: BaseEstimator, model_config: Any, text: str | None = None) -> dict:
+    """The content of config.json: class and parameters of the estimator, the model's config (a dataclass).
+
+    text: a fingerprint of the text of a run, so that no other text is taken for it when the run is resumed.
+    """
     parameters = {n: asdict(v) if is_dataclass(v) else v for n, v in estimator.get_params().items()}
-    content = {
+    return {
         "minigen": __version__,
         "estimator": type(estimator).__name__,
         "parameters": parameters,
         "model": asdict(model_config),
+        "text": text,
     }
-    write_atomically(folder / "config.json", json.dumps(content, indent=2) + "\n")
+
+
+def write_config(folder: Path, description: dict) -> None:
+    """Writes config.json, into a folder that is made if it is not there."""
+    make_folder(folder)
+    write_atomically(folder / "config.json", json.dumps(description, indent=2) + "\n")
+
+
+def forget_earlier_run(folder: Path) -> None:
+    """Removes what an earlier run left in the folder, or its weights would lie beside a config of another model."""
+    for name in OF_A_RUN:
+        (folder / name).unlink(missing_ok=True)
+
+
+def refuse_another_model(folder: Path, description: dict) -> None:
+    """Compares the run in a folder with the one that is to go on there.
+
+    Raises:
+        ValueError: if a parameter, the model or the text differs. FileNotFoundError: if there is no run.
+    """
+    if not (folder / "last.safetensors").is_file():
+        raise FileNotFoundError(f"{folder} holds no run to resume (no last.safetensors): start without resume")
+    then, now = read_config(folder, description["estimator"]), json.loads(json.dumps(description))
+    for part in ("parameters", "model"):
+        fixed = {name: value for name, value in now[part].items() if name != "device"}  # may be another one
+        refuse_another_run(then[part], fixed)
+    refuse_another_run(then, {"text": now["text"]})
 
 
 def read_config(folder: Path, estimator: str) -> dict:
@@ -38,10 +70,31 @@ def read_config(folder: Path, estimator: str) -> dict:
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is damaged: it is not valid JSON ({error})") from error
     found = content.get("estimator") if isinstance(content, dict) else None
-    if found != estimator or not isinstance(content.get("model"), dict):
+    if found != estimator:
         kind = f"a {found}" if found else "a model of another program"
         raise ValueError(f"{path} describes {kind}, and a {estimator} was wanted")
+    for part in ("parameters", "model"):
+        if not isinstance(content.get(part), dict):
+            raise ValueError(f"{path} is damaged: it has no {part}, or they are not a JSON object")
     return content
+
+
+def from_json(kind: type, values: object) -> Any:
+    """A dataclass, and those in its fields, from what `asdict` and JSON made of it.
+
+    Raises:
+        ValueError: if a field has another type. TypeError: if a field is missing or unknown.
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"{kind.__name__} must be an object, got {values!r}")
+    hints, fields = get_type_hints(kind), dict(values)
+    for name in fields.keys() & hints.keys():
+        value, hint = fields[name], hints[name]
+        if is_dataclass(hint):
+            fields[name] = from_json(hint, value)
+        elif not isinstance(value, hint) and not (isinstance(value, int) and isinstance(0.0, hint)):
+            raise ValueError(f"{name} is {value!r}, which is no {getattr(hint, '__name__', hint)}")
+    return kind(**fields)
 
 
 def write_summary(folder: Path, summary: dict) -> None:

@@ -1,29 +1,26 @@
 """A text generator: learn from text, write, score, save, load."""
 
-import warnings
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
-from minigen.data.batches import WindowBatches, held_out_windows
+from minigen.data.batches import WindowBatches
 from minigen.data.splits import split_by_position
 from minigen.device import pick_device, seed_everything
-from minigen.estimators.folder import read_config, write_config, write_summary
+from minigen.estimators import folder as folders
+from minigen.estimators.held_out import HeldOut, hold_out, to_tokens
 from minigen.estimators.writing import until, write
 from minigen.generate import Sampling
-from minigen.layers import BlockConfig
-from minigen.metrics import bits_per_byte, perplexity
+from minigen.metrics import perplexity
 from minigen.models.gpt import GPT, GPTConfig
 from minigen.presets import Preset, find_preset
-from minigen.tokenizers import load_tokenizer, train_tokenizer
+from minigen.tokenizers import Tokenizer, load_tokenizer, train_tokenizer
 from minigen.training import evaluate, train
 from minigen.training.checkpoints import load_model, save_model
 
-EVALUATION_TOKENS = 8192  # in one batch of a held-out split
 BETWEEN_TEXTS = "\n\n"
 
 
@@ -71,24 +68,27 @@ class TextGenerator(BaseEstimator):
         resume=True goes on with the interrupted run that is there.
 
         Raises:
-            ValueError: if there is too little text, or a name or number is not valid.
+            ValueError: if there is too little text, a name or number is not valid, or another run is to be resumed.
+            OSError: if `out` cannot be written.
         """
         preset, device = find_preset(self.preset), pick_device(self.device)
         config = preset.training(steps=steps, epochs=epochs, minutes=minutes, seed=self.seed, **recipe)
+        batch_size = preset.batch_size if batch_size is None else batch_size
         text = _joined(texts)
-        text, held_out = split_by_position(text) if validation is None else (text, _joined(validation))
+        text, held_out_text = split_by_position(text) if validation is None else (text, _joined(validation))
         self.tokenizer_ = train_tokenizer(self.tokenizer, text, self.vocab_size)
-        tokens = self._tokens(text)
-        batches = WindowBatches(tokens, preset.context_length, batch_size or preset.batch_size, self.seed)
-        windows = self._windows(held_out, preset.context_length)
+        batches = WindowBatches(to_tokens(text, self.tokenizer_), preset.context_length, batch_size, self.seed)
+        held_out = hold_out(held_out_text, self.tokenizer_, preset.context_length)
         seed_everything(self.seed)
         self.model_ = GPT(preset.model(self.tokenizer_.vocab_size)).to(device)
         if out:
-            self._describe(Path(out))
+            self._prepare(Path(out), _fingerprint(text, held_out_text), resume)
         self.history_ = train(
-            self.model_, batches, windows, config, out, resume=resume, observers=observers, progress=progress
+            self.model_, batches, held_out.batches, config, out, resume=resume, observers=observers, progress=progress
         )
-        self._summarise(held_out, out)
+        self.summary_ = self._summary(held_out)
+        if out:
+            folders.write_summary(Path(out), self.summary_)
         return self
 
     def generate(
@@ -106,7 +106,8 @@ class TextGenerator(BaseEstimator):
         stop: the text ends before this string. A prompt longer than the context is read by its end alone.
 
         Raises:
-            ValueError: if the prompt is empty or holds characters that the tokenizer does not know.
+            ValueError: if the prompt is empty or holds characters that the tokenizer does not know, or a number is
+                not valid.
         """
         check_is_fitted(self, "model_")
         if isinstance(prompt, str):
@@ -124,10 +125,10 @@ class TextGenerator(BaseEstimator):
         stop: str | None = None,
         **sampling: float,
     ) -> Iterator[str]:
-        """The continuation piece by piece, as it is written. Arguments as for `generate`."""
+        """The continuation piece by piece, as it is written. Arguments and errors as for `generate`."""
         check_is_fitted(self, "model_")
         steps = write(self.model_, self.tokenizer_, [prompt], max_new_tokens, Sampling(**sampling), seed)
-        yield from until((piece for (piece,) in steps), stop)
+        return until((piece for (piece,) in steps), stop)
 
     def predict(self, prompts: Sequence[str]) -> list[str]:
         """Continuations of the prompts, greedily: the same each time."""
@@ -138,27 +139,32 @@ class TextGenerator(BaseEstimator):
         return self.report(texts)["bits_per_byte"]
 
     def report(self, texts: str | Sequence[str]) -> dict[str, float]:
-        """Loss in nats per token, bits per byte, perplexity, and how much text that was.
+        """Loss in nats per token, bits per byte, perplexity, and of how many tokens and bytes.
+
+        The first token is given, so neither it nor its bytes count.
 
         Characters that the tokenizer does not know are scored as "unknown", counted, and warned about.
         """
         check_is_fitted(self, "model_")
         text = _joined(texts)
-        loss = evaluate(self.model_, self._windows(text, self.model_.config.context_length))
+        held_out = hold_out(text, self.tokenizer_, self.model_.config.context_length)
+        loss = evaluate(self.model_, held_out.batches)
         return {
             "loss": loss,
-            "bits_per_byte": self._bits_per_byte(loss, text),
+            "bits_per_byte": held_out.bits_per_byte(loss),
             "perplexity": perplexity(loss),
-            "tokens": len(self._tokens(text)),
-            "bytes": len(text.encode()),
+            "tokens": held_out.num_tokens,
+            "bytes": held_out.num_bytes,
             "unknown_characters": self.tokenizer_.count_unknown(text),
         }
 
     def save(self, folder: str | Path) -> None:
         """Writes config.json, tokenizer.json and model.safetensors; `TextGenerator.load(folder)` gives an equal."""
         check_is_fitted(self, "model_")
-        self._describe(Path(folder))
-        save_model(self.model_, Path(folder) / "model.safetensors")
+        folder = Path(folder)
+        folders.write_config(folder, folders.describe(self, self.model_.config))
+        self.tokenizer_.save(folder / "tokenizer.json")
+        save_model(self.model_, folder / "model.safetensors")
 
     @classmethod
     def load(cls, folder: str | Path, device: str | None = None) -> "TextGenerator":
@@ -167,55 +173,36 @@ class TextGenerator(BaseEstimator):
         Raises:
             FileNotFoundError: if there is none. ValueError: if a file is damaged or the files do not fit.
         """
-        folder = Path(folder)
-        description = read_config(folder, cls.__name__)
+        folder, found = Path(folder), pick_device(device)
+        description = folders.read_config(folder, cls.__name__)
+        tokenizer = load_tokenizer(folder)
         try:
             own = cls(**(description["parameters"] | {"device": device}))
-            own.preset = Preset(**own.preset) if isinstance(own.preset, dict) else own.preset
-            model = description["model"]
-            config = GPTConfig(**(model | {"block": BlockConfig(**model["block"])}))
-            own.model_ = GPT(config)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{folder / 'config.json'} does not describe a text generator: {error}") from error
-        own.tokenizer_ = load_tokenizer(folder)
-        if own.tokenizer_.vocab_size != config.vocab_size:
-            raise ValueError(
-                f"{folder}: the tokenizer has {own.tokenizer_.vocab_size} tokens and the model {config.vocab_size}: "
-                "the files are of different models"
-            )
+            own.preset = folders.from_json(Preset, own.preset) if isinstance(own.preset, dict) else own.preset
+            config = folders.from_json(GPTConfig, description["model"])
+            _refuse_another_tokenizer(tokenizer, own.tokenizer, config.vocab_size)
+            own.model_, own.tokenizer_ = GPT(config), tokenizer
+        except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+            raise ValueError(f"{folder / 'config.json'} does not describe this text generator: {error}") from error
         load_model(own.model_, folder / "model.safetensors")
-        own.model_.to(pick_device(device)).eval()
+        own.model_.to(found).eval()
         return own
 
-    def _describe(self, folder: Path) -> None:
-        write_config(folder, self, self.model_.config)
+    def _prepare(self, folder: Path, text: str, resume: bool) -> None:
+        """The folder says what is trained before it is; one that is resumed has to say so already."""
+        description = folders.describe(self, self.model_.config, text)
+        if resume:
+            folders.refuse_another_model(folder, description)
+            return
+        folders.write_config(folder, description)
+        folders.forget_earlier_run(folder)
         self.tokenizer_.save(folder / "tokenizer.json")
 
-    def _tokens(self, text: str) -> Tensor:
-        # Half the memory of int64; batches are widened when they are made.
-        return torch.from_numpy(self.tokenizer_.encode_array(text, unknown="replace")).int()
-
-    def _windows(self, text: str, context_length: int) -> list[tuple[Tensor, Tensor]]:
-        unknown = self.tokenizer_.count_unknown(text)
-        if unknown:
-            warnings.warn(
-                f"{unknown:,} of {len(text):,} held-out characters do not occur in the training text; they are scored "
-                'as "unknown". The tokenizers byte and bpe know every character.',
-                stacklevel=3,
-            )
-        return held_out_windows(self._tokens(text), context_length, max(1, EVALUATION_TOKENS // context_length))
-
-    def _bits_per_byte(self, nats_per_token: float, text: str) -> float:
-        """The first token is given, so neither its loss nor its bytes count."""
-        tokens = self._tokens(text)
-        num_bytes = len(text.encode()) - len(self.tokenizer_.token_bytes(int(tokens[0])))
-        return bits_per_byte(nats_per_token * (len(tokens) - 1), num_bytes)
-
-    def _summarise(self, held_out: str, out: str | Path | None) -> None:
+    def _summary(self, held_out: HeldOut) -> dict:
         history, parameters = self.history_, list(self.model_.parameters())
-        self.summary_ = {
+        return {
             "val_loss": history.best_val_loss,
-            "val_bits_per_byte": self._bits_per_byte(history.best_val_loss, held_out),
+            "val_bits_per_byte": held_out.bits_per_byte(history.best_val_loss),
             "seconds": history.seconds,
             "tokens_per_second": history.tokens_per_second,
             "parameters": sum(p.numel() for p in parameters),
@@ -224,8 +211,6 @@ class TextGenerator(BaseEstimator):
             "stopped": history.stopped,
             "device": parameters[0].device.type,
         }
-        if out:
-            write_summary(Path(out), self.summary_)
 
 
 def _joined(texts: str | Sequence[str]) -> str:
@@ -235,3 +220,15 @@ def _joined(texts: str | Sequence[str]) -> str:
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("texts must be a string or a sequence of strings")
     return BETWEEN_TEXTS.join(texts)
+
+
+def _fingerprint(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _refuse_another_tokenizer(tokenizer: Tokenizer, name: str, vocab_size: int) -> None:
+    if (tokenizer.name, tokenizer.vocab_size) != (name, vocab_size):
+        raise ValueError(
+            f"tokenizer.json has {tokenizer.vocab_size} tokens ({tokenizer.name}), the model {vocab_size} ({name}): "
+            "the files are of different models"
+        )

@@ -11,19 +11,20 @@ from minigen.tokenizers import Tokenizer
 def write(
     model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], max_new_tokens: int, sampling: Sampling, seed: int | None
 ) -> Iterator[list[str]]:
-    """Yields, step by step, the piece of text that each prompt gains; "" where it gains none.
+    """Gives, step by step, the piece of text that each prompt gains; "" where it gains none.
 
     A character can be several tokens: a piece comes once its bytes are whole.
 
     Raises:
-        ValueError: if a prompt is empty or holds characters that the tokenizer does not know.
+        ValueError: if a prompt is empty or holds characters that the tokenizer does not know, at once.
     """
-    if not all(prompts):
+    if not prompts or not all(prompts):
         raise ValueError('the prompt is empty: give at least one character to begin with, for instance "\\n"')
+    if max_new_tokens < 0:
+        raise ValueError(f"max_new_tokens must be 0 or above, got {max_new_tokens}")
     tokens = [tokenizer.encode(prompt)[-model.config.context_length :] for prompt in prompts]
-    decoders = [codecs.getincrementaldecoder("utf-8")(errors="replace") for _ in prompts]
     steps = generate(
-        model.eval().next_token_function(),
+        model.next_token_function(),
         tokens,
         max_new_tokens,
         sampling,
@@ -31,6 +32,21 @@ def write(
         seed=seed,
         device=next(model.parameters()).device,
     )
+    return _pieces(_without_dropout(model, steps), tokenizer, len(prompts))
+
+
+def _without_dropout(model: GPT, steps: Iterator[list[int | None]]) -> Iterator[list[int | None]]:
+    """The steps, taken in evaluation mode; a model that is being trained goes on being trained."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield from steps
+    finally:
+        model.train(was_training)
+
+
+def _pieces(steps: Iterator[list[int | None]], tokenizer: Tokenizer, num_prompts: int) -> Iterator[list[str]]:
+    decoders = [codecs.getincrementaldecoder("utf-8")(errors="replace") for _ in range(num_prompts)]
     for step in steps:
         yield [
             "" if token is None else decoder.decode(tokenizer.token_bytes(token))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from minigen.files import write_atomically
+from minigen.files import make_folder, write_atomically
 from minigen.training.checkpoints import load_checkpoint, load_model, read_state, save_checkpoint, save_model
 from minigen.training.history import History
 
@@ -25,10 +25,7 @@ class Store:
         self.best: dict[str, Tensor] | None = None
         self.saved = False  # whether the folder holds a checkpoint of this run, not only one of an earlier one
         if folder:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise OSError(error.errno, f"cannot make the folder {folder}: {error.strerror}") from error
+            make_folder(folder)
             write_atomically(folder / ".writable", b"")
             (folder / ".writable").unlink()
 
