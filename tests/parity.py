@@ -78,3 +78,22 @@ def block_pairs(ours: Block, theirs: nn.Module) -> Pairs:
     for mine, reference in modules:
         pairs += [(mine.weight, reference.weight), (mine.bias, reference.bias)]
     return pairs
+
+
+def linear_pairs(ours: nn.Module, theirs: nn.Module, transposed: bool = False) -> Pairs:
+    """Weights and biases of two linear layers; GPT-2 keeps its matrices the other way round."""
+    weight = theirs.weight.T if transposed else theirs.weight
+    return [(ours.weight, weight), (ours.bias, theirs.bias)]
+
+
+def gpt2_pairs(ours: nn.Module, theirs: nn.Module) -> Pairs:
+    """All parameters of our GPT and of transformers' GPT2LMHeadModel."""
+    body = theirs.transformer
+    pairs = [(ours.embedding.weight, body.wte.weight), (ours.positions.table, body.wpe.weight)]
+    for mine, other in zip(ours.decoder.blocks, body.h, strict=True):
+        pairs += linear_pairs(mine.attention_norm, other.ln_1) + linear_pairs(mine.feed_forward_norm, other.ln_2)
+        pairs += linear_pairs(mine.attention.to_qkv, other.attn.c_attn, True)
+        pairs += linear_pairs(mine.attention.to_out, other.attn.c_proj, True)
+        pairs += linear_pairs(mine.feed_forward.up, other.mlp.c_fc, True)
+        pairs += linear_pairs(mine.feed_forward.down, other.mlp.c_proj, True)
+    return pairs + linear_pairs(ours.decoder.final_norm, body.ln_f)

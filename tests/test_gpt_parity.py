@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from parity import copy_pairs, randomise
+from parity import copy_pairs, gpt2_pairs, linear_pairs, randomise
 from torch.testing import assert_close
 from transformers import GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM
 
@@ -11,12 +11,6 @@ from minigen.layers import BlockConfig
 from minigen.models.gpt import GPT, IGNORED, GPTConfig
 
 T, V, D, H, LAYERS = 9, 13, 16, 2, 2
-
-
-def linear_pairs(ours, theirs, transposed: bool = False) -> list:
-    """Weights and biases of two linear layers; GPT-2 keeps its matrices the other way round."""
-    weight = theirs.weight.T if transposed else theirs.weight
-    return [(ours.weight, weight), (ours.bias, theirs.bias)]
 
 
 def assert_same_model(ours: GPT, theirs: torch.nn.Module, gradients: Callable[[], list]) -> None:
@@ -44,16 +38,10 @@ def test_gpt_equals_transformers_gpt2():
     theirs = GPT2LMHeadModel(config).eval()
     randomise(theirs)
     ours = GPT(GPTConfig(V, T, LAYERS, BlockConfig(D, H, activation="gelu_tanh"), "learned", tie_embeddings=True))
+    pairs = gpt2_pairs(ours, theirs)
+    copy_pairs(pairs)
+    assert len(pairs) == len(list(ours.parameters())) == len(list(theirs.parameters()))
     body = theirs.transformer
-    pairs = [(ours.embedding.weight, body.wte.weight), (ours.positions.table, body.wpe.weight)]
-    for mine, other in zip(ours.decoder.blocks, body.h, strict=True):
-        pairs += linear_pairs(mine.attention_norm, other.ln_1) + linear_pairs(mine.feed_forward_norm, other.ln_2)
-        pairs += linear_pairs(mine.attention.to_qkv, other.attn.c_attn, True)
-        pairs += linear_pairs(mine.attention.to_out, other.attn.c_proj, True)
-        pairs += linear_pairs(mine.feed_forward.up, other.mlp.c_fc, True)
-        pairs += linear_pairs(mine.feed_forward.down, other.mlp.c_proj, True)
-    copy_pairs(pairs + linear_pairs(ours.decoder.final_norm, body.ln_f))
-    assert len(pairs) + 2 == len(list(ours.parameters())) == len(list(theirs.parameters()))
     last, other = ours.decoder.blocks[-1], body.h[-1]
     assert_same_model(
         ours,
