@@ -58,7 +58,7 @@ format: $(INSTALLED)  ## mend what can be mended automatically
 
 bench: $(INSTALLED) data  ## measure speed against other implementations (long)
 	$(PIP) --quiet -c constraints.txt $(PIP_ARGS) -e ".[test,bench]"
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@set -e; for script in benchmarks/[0-9]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean:  ## delete .venv and what tools left behind; keeps runs/ and the data
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

@@ -1,7 +1,6 @@
 """Attention: each token asks a question of all the others and takes home a weighted mean of their answers."""
 
 import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor, nn
 
 from minigen.layers.cache import LayerCache
@@ -75,7 +74,7 @@ class MultiHeadAttention(nn.Module):
             mask, causal = _combine(mask, causal_mask(q.shape[2], k.shape[2], x.device)), False
         dropout = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal)
-        return self.to_out(rearrange(y, "b h t d -> b t (h d)"))
+        return self.to_out(y.transpose(1, 2).flatten(2))  # (B, T, H, Dh) -> (B, T, D)
 
     def weights(
         self,
@@ -101,25 +100,31 @@ class MultiHeadAttention(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries (B, H, T, Dh) of x; keys and values (B, H, S, Dh) of the context and of what the cache holds."""
         if context is not None:
-            q = self._heads(x, 0, 1)[0]
+            q = self._split(self._linear(x, 0, 1))[0]
             k, v = cache.remember(self._keys_values, context) if cache else self._keys_values(context)
             return self.qk_norm(q), k, v
-        qkv = self._heads(x, 0, 3)  # (3, B, H, T, Dh)
-        qk = self.qk_norm(qkv[:2])  # queries and keys are treated alike, so both at once
+        qk, v = self._split(self.to_qkv(x)).split((2, 1))  # (2, B, H, T, Dh), (1, B, H, T, Dh)
+        qk = self.qk_norm(qk)  # queries and keys are treated alike, so both at once
         q, k = qk if rotation is None else rotate(qk, rotation)
-        v = qkv[2]
-        return (q, *cache.append(k, v)) if cache else (q, k, v)
+        return (q, *cache.append(k, v[0])) if cache else (q, k, v[0])
 
     def _keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
-        k, v = self._heads(context, 1, 3)
+        k, v = self._split(self._linear(context, 1, 3))
         return self.qk_norm(k), v
 
-    def _heads(self, x: Tensor, first: int, last: int) -> Tensor:
-        """The projections first..last-1 of queries, keys, values: (last - first, B, H, T, Dh)."""
+    def _linear(self, x: Tensor, first: int, last: int) -> Tensor:
+        """The projections first..last-1 of queries, keys and values alone: (B, T, (last - first) D)."""
         rows = slice(first * self.width, last * self.width)
         bias = None if self.to_qkv.bias is None else self.to_qkv.bias[rows]
-        y = F.linear(x, self.to_qkv.weight[rows], bias)
-        return rearrange(y, "b t (n h d) -> n b h t d", n=last - first, h=self.num_heads)
+        return F.linear(x, self.to_qkv.weight[rows], bias)
+
+    def _split(self, y: Tensor) -> Tensor:
+        """(B, T, N H Dh) -> (N, B, H, T, Dh), for N projections side by side.
+
+        Torch's own words, not einops: this runs once a layer and token, and parsing a pattern takes longer than
+        the reshape (docs/decisions.md).
+        """
+        return y.view(*y.shape[:2], -1, self.num_heads, self.width // self.num_heads).permute(2, 0, 3, 1, 4)
 
 
 def _combine(mask: Tensor | None, other: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class Block(nn.Module):
             self.cross_norm = c.make_norm()
         self.feed_forward = FeedForward(c.width, c.hidden_size or 4 * c.width, c.activation, c.bias, c.dropout)
         self.feed_forward_norm = c.make_norm()
-        self.dropout = nn.Dropout(c.dropout)
+        self.dropout = nn.Dropout(c.dropout) if c.dropout else nn.Identity()
 
     def forward(
         self,

@@ -26,7 +26,7 @@ class FeedForward(nn.Module):
         self.activation = ACTIVATIONS[activation]
         self.up = nn.Linear(width, hidden_size, bias=bias)
         self.down = nn.Linear(hidden_size, width, bias=bias)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) -> (..., D)"""

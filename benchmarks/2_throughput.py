@@ -1,0 +1,68 @@
+"""Tokens a second of a whole training step (forward, backward, AdamW), against two libraries at the same shape."""
+
+import torch
+from common import (
+    SHAPES,
+    arguments,
+    machine,
+    ours,
+    peak_flops,
+    seconds_in_turns,
+    table,
+    training_flops,
+    transformers_gpt2,
+    x_transformers,
+)
+
+from minigen.device import pick_precision
+from minigen.training.evaluate import autocast
+
+
+def main() -> None:
+    """Runs all contenders in turns and prints a table for each shape."""
+    parser = arguments(__doc__)
+    parser.add_argument("--shapes", nargs="*", default=["0.8M", "12M"], choices=list(SHAPES))
+    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16, for all contenders")
+    parser.add_argument("--compile", action="store_true", help="torch.compile for all contenders")
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
+    device = machine(options.device)
+    dtype = pick_precision(device, options.precision)
+    peak = peak_flops(device, dtype)
+    print(f"{dtype}, measured peak of a matrix product: {peak / 1e9:,.0f} GFLOP/s\n")
+    for name in options.shapes:
+        shape = SHAPES[name]
+        vocab_size = 50_304 if name == "gpt2-small" else 65
+        tokens = torch.randint(vocab_size, (shape.batch_size, shape.context_length + 1), device=device)
+        actions, parameters = {}, {}
+        for make in (ours, transformers_gpt2, x_transformers):
+            contender = make(shape, vocab_size)
+            contender.model.to(device).train()
+            parameters[contender.name] = sum(p.numel() for p in contender.model.parameters())
+            actions[contender.name] = _step(contender, tokens, device, dtype, options.compile)
+        seconds = seconds_in_turns(actions, device, options.rounds)
+        rate = {model: shape.batch_size * shape.context_length / t for model, t in seconds.items()}
+        flops = {model: rate[model] * training_flops(shape, parameters[model], vocab_size) for model in rate}
+        rows = [[m, f"{parameters[m]:,}", rate[m], rate["minigen"] / rate[m], flops[m] / peak] for m in rate]
+        print(
+            f"{name}: {shape.num_layers} layers, {shape.width} wide, {shape.batch_size} x {shape.context_length} tokens"
+        )
+        table(["model", "parameters", "tokens a second", "minigen is faster by", "share of the peak"], rows)
+
+
+def _step(contender, tokens, device, dtype, compile_it):
+    loss = torch.compile(contender.loss) if compile_it else contender.loss
+    optimizer = torch.optim.AdamW(contender.model.parameters(), lr=1e-4, fused=device.type != "mps")
+
+    def step() -> None:
+        with autocast(device, dtype):
+            value = loss(tokens[:, :-1], tokens[:, 1:])
+        value.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+if __name__ == "__main__":
+    main()

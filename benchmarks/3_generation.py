@@ -1,0 +1,68 @@
+"""Generated tokens a second with the KV cache, greedy, against transformers' generate; and whether length costs."""
+
+import itertools
+import time
+
+import torch
+from common import SHAPES, arguments, machine, ours, seconds_in_turns, table, transformers_gpt2
+
+from minigen.generate import GREEDY, generate
+
+NEW_TOKENS = 200
+
+
+def main() -> None:
+    """Runs both in turns for each shape and batch size, then minigen's seconds per token along one text."""
+    parser = arguments(__doc__)
+    parser.add_argument("--shapes", nargs="*", default=["0.8M", "12M"], choices=list(SHAPES))
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    device = machine(options.device)
+    rows, flat = [], []
+    for name in options.shapes:
+        shape = SHAPES[name]
+        shape = type(shape)(**(vars(shape) | {"context_length": 256}))  # room for all 200 tokens
+        model = ours(shape, 65).model.to(device).eval()
+        torch.nn.init.normal_(model.head.weight)  # the head starts at zero, which would always write token 0
+        peer = transformers_gpt2(shape, 65).model.to(device).eval()
+        for batch_size in (1, 16):
+            prompt = torch.randint(65, (batch_size, 8), device=device)
+            actions = {"minigen": lambda m=model, p=prompt: _ours(m, p), "peer": lambda m=peer, p=prompt: _peer(m, p)}
+            seconds = seconds_in_turns(actions, device, options.rounds)
+            rate = {who: NEW_TOKENS * batch_size / t for who, t in seconds.items()}
+            rows.append([name, batch_size, rate["minigen"], rate["peer"], rate["minigen"] / rate["peer"]])
+        flat.append([name, *_along(model)])
+    table(["shape", "batch", "minigen, tokens/s", "transformers, tokens/s", "ratio"], rows)
+    table(["shape", "ms per token, tokens 1-50", "tokens 51-100", "tokens 101-150", "tokens 151-200"], flat)
+
+
+def _ours(model, prompt):
+    for _ in generate(model.next_token_function(), prompt.tolist(), NEW_TOKENS, GREEDY, device=prompt.device):
+        pass
+
+
+@torch.inference_mode()
+def _peer(model, prompt):
+    mask = torch.ones_like(prompt)
+    model.generate(
+        prompt,
+        attention_mask=mask,
+        max_new_tokens=NEW_TOKENS,
+        min_new_tokens=NEW_TOKENS,
+        do_sample=False,
+        pad_token_id=0,
+    )
+
+
+def _along(model) -> list[float]:
+    """Median milliseconds per token in each quarter of a text, batch of one."""
+    device, stamps = next(model.parameters()).device, [time.perf_counter()]
+    for _ in generate(model.next_token_function(), [[1]], NEW_TOKENS, GREEDY, device=device):
+        stamps.append(time.perf_counter())
+    steps = [1000 * (after - before) for before, after in itertools.pairwise(stamps)]
+    quarters = [sorted(steps[start : start + 50]) for start in range(0, NEW_TOKENS, 50)]
+    return [quarter[25] for quarter in quarters]
+
+
+if __name__ == "__main__":
+    main()
