@@ -38,6 +38,8 @@ class TokenizerName(StrEnum):
 def main() -> None:
     """Runs the command line; an error that the user can mend is one line, without a stack trace."""
     warnings.showwarning = _show_warning
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?" for it
     try:
         app()
     except (ValueError, OSError, ModuleNotFoundError) as error:

@@ -1,6 +1,8 @@
 """The folder of a trained model: config.json says what it is and how it is shaped."""
 
+import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -9,15 +11,16 @@ from sklearn.base import BaseEstimator
 
 from minigen import __version__
 from minigen.files import make_folder, read_text, write_atomically
+from minigen.tokenizers import Tokenizer
 from minigen.training.settings import refuse_another_run
 
 OF_A_RUN = ("model.safetensors", "last.safetensors", "history.jsonl", "summary.json")
 
 
-def describe(estimator: BaseEstimator, model_config: Any, text: str | None = None) -> dict:
+def describe(estimator: BaseEstimator, model_config: Any, tokenizer: Tokenizer, texts: Sequence[str] = ()) -> dict:
     """The content of config.json: class and parameters of the estimator, the model's config (a dataclass).
 
-    text: a fingerprint of the text of a run, so that no other text is taken for it when the run is resumed.
+    The fingerprints tell that a tokenizer is that of the model, and the texts of a resumed run those it began with.
     """
     parameters = {n: asdict(v) if is_dataclass(v) else v for n, v in estimator.get_params().items()}
     return {
@@ -25,8 +28,21 @@ def describe(estimator: BaseEstimator, model_config: Any, text: str | None = Non
         "estimator": type(estimator).__name__,
         "parameters": parameters,
         "model": asdict(model_config),
-        "text": text,
+        "tokenizer": tokenizer_fingerprint(tokenizer),
+        "text": _fingerprint(text.encode("utf-8", "surrogatepass") for text in texts) if texts else None,
     }
+
+
+def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
+    """16 hex digits that depend on each token and its number."""
+    return _fingerprint(tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size))
+
+
+def _fingerprint(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8) + part)
+    return digest.hexdigest()[:16]
 
 
 def write_config(folder: Path, description: dict) -> None:

@@ -1,6 +1,5 @@
 """A text generator: learn from text, write, score, save, load."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from minigen.generate import Sampling
 from minigen.metrics import perplexity
 from minigen.models.gpt import GPT, GPTConfig
 from minigen.presets import Preset, find_preset
-from minigen.tokenizers import Tokenizer, load_tokenizer, train_tokenizer
+from minigen.tokenizers import load_tokenizer, train_tokenizer
 from minigen.training import evaluate, train
 from minigen.training.checkpoints import load_model, save_model
 
@@ -82,7 +81,7 @@ class TextGenerator(BaseEstimator):
         seed_everything(self.seed)
         self.model_ = GPT(preset.model(self.tokenizer_.vocab_size)).to(device)
         if out:
-            self._prepare(Path(out), _fingerprint(text, held_out_text), resume)
+            self._prepare(Path(out), (text, held_out_text), resume)
         self.history_ = train(
             self.model_, batches, held_out.batches, config, out, resume=resume, observers=observers, progress=progress
         )
@@ -162,7 +161,7 @@ class TextGenerator(BaseEstimator):
         """Writes config.json, tokenizer.json and model.safetensors; `TextGenerator.load(folder)` gives an equal."""
         check_is_fitted(self, "model_")
         folder = Path(folder)
-        folders.write_config(folder, folders.describe(self, self.model_.config))
+        folders.write_config(folder, folders.describe(self, self.model_.config, self.tokenizer_))
         self.tokenizer_.save(folder / "tokenizer.json")
         save_model(self.model_, folder / "model.safetensors")
 
@@ -180,17 +179,20 @@ class TextGenerator(BaseEstimator):
             own = cls(**(description["parameters"] | {"device": device}))
             own.preset = folders.from_json(Preset, own.preset) if isinstance(own.preset, dict) else own.preset
             config = folders.from_json(GPTConfig, description["model"])
-            _refuse_another_tokenizer(tokenizer, own.tokenizer, config.vocab_size)
+            if folders.tokenizer_fingerprint(tokenizer) != description.get("tokenizer"):
+                raise ValueError("tokenizer.json is that of another model")
+            if tokenizer.vocab_size != config.vocab_size:
+                raise ValueError(f"the tokenizer has {tokenizer.vocab_size} tokens, the model {config.vocab_size}")
             own.model_, own.tokenizer_ = GPT(config), tokenizer
         except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
-            raise ValueError(f"{folder / 'config.json'} does not describe this text generator: {error}") from error
+            raise ValueError(f"{folder / 'config.json'} does not fit: {error}") from error
         load_model(own.model_, folder / "model.safetensors")
         own.model_.to(found).eval()
         return own
 
-    def _prepare(self, folder: Path, text: str, resume: bool) -> None:
+    def _prepare(self, folder: Path, texts: tuple[str, str], resume: bool) -> None:
         """The folder says what is trained before it is; one that is resumed has to say so already."""
-        description = folders.describe(self, self.model_.config, text)
+        description = folders.describe(self, self.model_.config, self.tokenizer_, texts)
         if resume:
             folders.refuse_another_model(folder, description)
             return
@@ -220,15 +222,3 @@ def _joined(texts: str | Sequence[str]) -> str:
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("texts must be a string or a sequence of strings")
     return BETWEEN_TEXTS.join(texts)
-
-
-def _fingerprint(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _refuse_another_tokenizer(tokenizer: Tokenizer, name: str, vocab_size: int) -> None:
-    if (tokenizer.name, tokenizer.vocab_size) != (name, vocab_size):
-        raise ValueError(
-            f"tokenizer.json has {tokenizer.vocab_size} tokens ({tokenizer.name}), the model {vocab_size} ({name}): "
-            "the files are of different models"
-        )

@@ -40,7 +40,7 @@ class Store:
         try:
             self._write(self.folder, state, history)
         except OSError as error:
-            warnings.warn(f"{error}; training goes on and tries again at the next evaluation", stacklevel=2)
+            warnings.warn(f"{error.strerror}; training goes on and tries again at the next evaluation", stacklevel=2)
 
     def finish(self, state: dict, history: History) -> None:
         """Saves for the last time, and gives the model its best weights."""
@@ -50,7 +50,7 @@ class Store:
         except OSError as error:
             rescue = Path(tempfile.mkdtemp(prefix="minigen-rescue-"))
             self._write(rescue, state, history)
-            raise OSError(error.errno, f"{error}; the trained weights are safe in {rescue}") from error
+            raise OSError(error.errno, f"{error.strerror}; the trained weights are safe in {rescue}") from error
         finally:
             self.restore_best()
 
