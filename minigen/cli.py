@@ -41,7 +41,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?" for it
     try:
-        app()
+        app(prog_name="minigen")
     except (ValueError, OSError, ModuleNotFoundError) as error:
         _fail(error)
     except RuntimeError as error:
