@@ -40,8 +40,8 @@ GREEDY = Sampling(temperature=0.0)
 def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
     """The distribution (B, V) that is drawn from, after temperature, top-k and top-p, in this order. Not for greedy."""
     logits = logits.float()
-    # The largest logit becomes 0, or a temperature near 0 would divide by it to infinity.
-    logits = (logits - logits.amax(dim=-1, keepdim=True)) / sampling.temperature
+    # The largest logit becomes 0, or a temperature near 0 would turn it into infinity, or into 0 / 0.
+    logits = (logits - logits.amax(dim=-1, keepdim=True)) / max(sampling.temperature, 1e-37)
     if sampling.top_k is not None and sampling.top_k < logits.shape[-1]:
         smallest = logits.topk(sampling.top_k).values[..., -1:]
         logits = logits.masked_fill(logits < smallest, float("-inf"))
