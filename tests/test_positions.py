@@ -60,6 +60,9 @@ def test_rotation_keeps_lengths_and_the_number_format():
     y = rotate(x, Rotary(T, WIDTH)(T))
     torch.testing.assert_close(y.norm(dim=-1), x.norm(dim=-1))
     assert rotate(x.bfloat16(), Rotary(T, WIDTH)(T)).dtype == torch.bfloat16
+    exact = rotate(x.double(), Rotary(T, WIDTH).double()(T))  # in float64 throughout, for checks of gradients
+    explicit = rotate_explicit(x.double().unflatten(-1, (-1, 2)), Rotary(T, WIDTH).double()(T)).flatten(-2)
+    torch.testing.assert_close(exact, explicit, rtol=1e-14, atol=1e-14)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def rotate(x: Tensor, rotation: Tensor) -> Tensor:
     Seen as complex numbers, pair i at position t is multiplied by exp(j * t * theta_i). Lengths stay, and
     the dot product of a turned query with a turned key depends on the distance of their positions alone.
     """
-    pairs = x.float().reshape(*x.shape[:-1], -1, 2)  # (..., T, Dh/2, 2)
+    exact = torch.promote_types(x.dtype, torch.float32)  # angles need more digits than 16 bits; float64 stays
+    pairs = x.to(exact).reshape(*x.shape[:-1], -1, 2)  # (..., T, Dh/2, 2)
     if x.device.type == "cpu" and not torch.compiler.is_compiling():
         # One complex product reads and writes each number once; compilers and other devices want it spelt out.
         y = torch.view_as_real(torch.view_as_complex(pairs) * torch.view_as_complex(rotation))
