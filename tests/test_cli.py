@@ -464,13 +464,11 @@ def test_the_options_of_writing_reach_the_model(minigen, trained):
     typed = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
     answer = minigen("generate", trained, "--prompt", "a", "--max-new-tokens", 60, "--seed", 1, *typed)
     assert answer.out == "a" + writer.generate("a", 60, seed=1, **options) + "\n"
-    whole = writer.generate("a", 60, seed=1)
-    stop = whole[20:22]
-    answer = minigen(
-        "generate", trained, "--prompt", "a", "--max-new-tokens", 60, "--seed", 1, "--temperature", 1,
-        "--stop", stop.replace("\n", "\\n"),
-    )  # fmt: skip
-    assert answer.out == "a" + whole.split(stop)[0] + "\n"
+    whole = writer.generate("a", 100, seed=1)
+    for stop, typed in ((whole[20:22], whole[20:22].replace("\n", "\\n")), ("\n", "\\n")):
+        assert stop in whole
+        options = ["--max-new-tokens", 100, "--seed", 1, "--temperature", 1, "--stop", typed]
+        assert minigen("generate", trained, "--prompt", "a", *options).out == "a" + whole.split(stop)[0] + "\n"
 
 
 def test_a_prompt_longer_than_the_context_is_gone_on_with(minigen, trained):
