@@ -1,6 +1,6 @@
 """How long until a 0.8 M-parameter character model reaches a held-out loss? minigen's speedrun against a known recipe.
 
-The peer: nanoGPT's CPU recipe (2,000 steps of 12 x 64, AdamW, cosine from 1e-3 to 1e-4, betas 0.9 and 0.99, weight decay
+The peer: nanoGPT's CPU recipe (2,000 steps of 12 x 64, AdamW, cosine 1e-3 to 1e-4, betas 0.9 and 0.99, weight decay
 0.1) on transformers' GPT-2. Same text, split, shape and machine, in one run; seconds are those of training steps alone.
 """
 

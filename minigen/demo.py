@@ -26,7 +26,7 @@ def run(out: Path, minutes: float = 1.0, device: str | None = None) -> None:
         f"{summary['tokens_per_second']:,.0f} characters a second\n"
     )
     print("Bits per byte of the held-out plays (lower is better; a file of plain bytes takes 8)")
-    scores = _ngram_scores(generator.tokenizer_, train, held_out)
+    scores = ngram_scores(generator.tokenizer_, train, held_out)
     scores["this Transformer"] = summary["val_bits_per_byte"]
     for name, score in scores.items():
         print(f"  {name:<18} {score:5.2f}  {'#' * round(10 * score)}")
@@ -39,7 +39,8 @@ def run(out: Path, minutes: float = 1.0, device: str | None = None) -> None:
     print("  minigen train generate --data FILE.txt --out runs/mine    the same on a text of yours")
 
 
-def _ngram_scores(tokenizer: CharTokenizer, train: str, held_out: str) -> dict[str, float]:
+def ngram_scores(tokenizer: CharTokenizer, train: str, held_out: str) -> dict[str, float]:
+    """Bits per byte of held_out under Kneser-Ney n-grams learned from train, by the name of the model."""
     tokens, held_out_tokens = tokenizer.encode_array(train), tokenizer.encode_array(held_out, unknown="replace")
     scores = {}
     for order in ORDERS:
