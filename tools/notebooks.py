@@ -1,16 +1,15 @@
 """Execute, tidy, check and look at the lessons.
 
-python tools/notebooks.py run 02_attention     execute in place, tidy, and report time, memory and size
-python tools/notebooks.py run --all
+python tools/notebooks.py run 02_attention     execute in place, tidy, and report time, memory and size; or --all
 python tools/notebooks.py check                does each lesson have the committed form? (executes nothing)
 python tools/notebooks.py render 02_attention DIR   every picture as PNG, and the page as HTML, to look at
-
-The committed form is what `tidy` gives. It does not depend on who ran a notebook: a diff shows only changes.
+The committed form is what `tidy` gives, whoever ran a notebook: a diff shows only changes.
 """
 
 import argparse
 import base64
 import html
+import io
 import re
 import sys
 import threading
@@ -23,6 +22,7 @@ import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
+from PIL import Image
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 MAX_BYTES, MAX_SECONDS, MAX_MEMORY = 1_000_000, 240, 4 * 1024**3
@@ -77,6 +77,14 @@ def widget_text(state: dict, model: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", value)).split()) if isinstance(value, str) else ""
 
 
+def with_palette(png: str) -> str:
+    """A PNG (in base64) in at most 128 colours, a third of the size; one that has a palette already stays."""
+    image, file = Image.open(io.BytesIO(base64.b64decode(png))), io.BytesIO()
+    if image.mode != "P":
+        image.convert("RGB").quantize(128, method=Image.Quantize.FASTOCTREE).save(file, "png", optimize=True)
+    return base64.b64encode(file.getvalue()).decode() or png
+
+
 def tidy_outputs(outputs: list[NotebookNode], state: dict) -> list[NotebookNode]:
     """Outputs without text progress bars, and with each widget as the plain text of its last state."""
     kept = []
@@ -84,12 +92,13 @@ def tidy_outputs(outputs: list[NotebookNode], state: dict) -> list[NotebookNode]
         if output.output_type == "stream" and output.name == "stderr" and PROGRESS.search(output.text):
             continue
         if WIDGET in output.get("data", {}):
-            text = widget_text(state, output.data[WIDGET]["model_id"])
-            if not text:
+            if not (text := widget_text(state, output.data[WIDGET]["model_id"])):
                 continue
             output = nbformat.v4.new_output("display_data", data={"text/plain": text})
         if "metadata" in output:
             output.metadata = NotebookNode()
+        if png := output.get("data", {}).get("image/png"):
+            output.data["image/png"] = with_palette(png)
         kept.append(output)
     return kept
 
@@ -109,8 +118,7 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
         if cell.cell_type != "code":
             continue
         cell.outputs = tidy_outputs(cell.outputs, state.get("state", {}))
-        count += 1
-        cell.execution_count = count
+        cell.execution_count = count = count + 1
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
