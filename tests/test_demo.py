@@ -58,7 +58,7 @@ def test_ctrl_c_ends_the_demo(small, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         TextGenerator,
         "fit",
-        lambda self, *texts, minutes, out: fit(self, *texts, steps=40, out=out, observers=[press_ctrl_c_at(10)]),
+        lambda self, *texts, out, **_: fit(self, *texts, steps=40, out=out, observers=[press_ctrl_c_at(10)]),
     )
     with pytest.raises(KeyboardInterrupt):
         demo.run(tmp_path, device="cpu")
