@@ -46,7 +46,7 @@ def run_peer(tokens: torch.Tensor, windows: list, vocab_size: int, device: torch
     for step in range(2000):
         start = time.perf_counter()
         for group in optimizer.param_groups:
-            group["lr"] = 1e-3 * cosine(step / 2000, warmup=0.05, decay=0.9)
+            group["lr"] = 1e-3 * cosine(step / 2000, warmup=0.05)
         inputs, targets = (part.to(device) for part in batches[step])
         peer.contender.loss(inputs, targets).backward()
         torch.nn.utils.clip_grad_norm_(peer.parameters(), 1.0)
