@@ -14,7 +14,7 @@ PIP       := $(BIN)/python -m pip --disable-pip-version-check install
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo lab data test test-unit test-notebooks notebooks lint format bench clean
+.PHONY: help demo lab data data-all test test-unit test-notebooks notebooks lint format bench clean
 
 help:  ## this list
 	@echo "minigen: a course on generative Transformers. New here? make demo, then make lab."
@@ -23,29 +23,32 @@ help:  ## this list
 	@echo
 	@echo "The first command installs everything into $(VENV), nowhere else. Options: PYTHON=python3.12, PIP_ARGS=..."
 
-demo: $(INSTALLED) data  ## train a small GPT on Shakespeare for about a minute, and let it write
+demo: $(INSTALLED) data  ## train two small Transformers, for a minute and half a minute: one writes, one translates
 	$(BIN)/minigen demo
 
 lab: $(INSTALLED) data  ## open JupyterLab on the first lesson
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
 
-data: $(INSTALLED)  ## fetch the text of the lessons (2 MB, once)
+data: $(INSTALLED)  ## fetch what the demo and the first lessons read (2 MB, once)
 	$(BIN)/minigen data fetch shakespeare
+
+data-all: data  ## fetch what all lessons read (113 MB, once)
+	$(BIN)/minigen data fetch software
 
 test: test-unit test-notebooks  ## all that is claimed: the unit tests, then every notebook
 
-test-unit: $(INSTALLED) data  ## the unit tests alone
+test-unit: $(INSTALLED) data-all  ## the unit tests alone
 	$(BIN)/pytest --durations=5
 
 # nbval runs each notebook in this environment's own kernel, and compares the cells marked NBVAL_CHECK_OUTPUT.
-test-notebooks: $(INSTALLED) data  ## run every notebook from top to bottom and check its outputs
+test-notebooks: $(INSTALLED) data-all  ## run every notebook from top to bottom and check its outputs
 ifeq ($(NOTEBOOKS),)
 	@echo "there are no notebooks yet"
 else
 	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 --durations=10 $(NOTEBOOKS)
 endif
 
-notebooks: $(INSTALLED) data  ## execute every notebook again and save its outputs
+notebooks: $(INSTALLED) data-all  ## execute every notebook again and save its outputs
 	$(BIN)/python tools/notebooks.py run --all
 
 lint: $(INSTALLED)  ## look for mistakes and for untidy formatting
@@ -56,7 +59,7 @@ format: $(INSTALLED)  ## mend what can be mended automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED) data  ## measure speed against other implementations (long)
+bench: $(INSTALLED) data-all  ## measure speed against other implementations (long)
 	$(PIP) --quiet -c constraints.txt $(PIP_ARGS) -e ".[test,bench]"
 	@set -e; for script in benchmarks/[0-9]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 

@@ -76,7 +76,7 @@ def main() -> None:
     """Runs both and prints the table."""
     parser = arguments(__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--short", type=int, default=200, help="steps of the run to the target")
+    parser.add_argument("--short", type=int, default=230, help="steps of the run to the target")
     options = parser.parse_args()
     device = machine(options.device)
     tokens, held_out, vocab_size = text()

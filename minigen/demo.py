@@ -1,32 +1,48 @@
-"""`minigen demo`: a Transformer trained from nothing, in about a minute, on the CPU."""
+"""`minigen demo`: two Transformers trained from nothing, in some two minutes, on the CPU."""
 
 from pathlib import Path
 
 from minigen.data import load
-from minigen.estimators import TextGenerator
+from minigen.device import pick_device
+from minigen.estimators import TextGenerator, Translator
 from minigen.metrics import bits_per_byte
 from minigen.models.ngram import NGram
+from minigen.presets import TranslationPreset, find_preset
 from minigen.tokenizers import CharTokenizer
 
-ORDERS = (1, 2, 3, 5)
+PRESET = "speedrun"
+ORDERS = (1, 2, 3, 5)  # of the n-grams
 WATCHED = 40_000  # characters
+TRANSLATOR = TranslationPreset(2, 2, 128, 2, context_length=64, tokens_per_batch=2000, minutes=0.5, dropout=0.0)
+SHOWN = 8  # translations
+EXAMPLE = "Tuesday, March 14, 2056"
 
 
 def run(out: Path, minutes: float = 1.0, device: str | None = None) -> None:
+    """Trains a writer for so many minutes and a translator for half as many, shows both, and saves them in out.
+
+    Raises:
+        ValueError: if there is no such device, or minutes is not above 0; at once.
+    """
+    pick_device(device)
+    find_preset(PRESET).training(minutes=minutes)
+    write(out, minutes, device)
+    translate(out / "translator", minutes / 2, device)
+    print(f"\nSaved in {out}. Next:\n  make lab                                      the lessons, in JupyterLab")
+    print(f'  minigen generate {out} --prompt "JULIET:\\n"    more of this')
+    print(f'  minigen translate {out / "translator"} "{EXAMPLE}"')
+    print("  minigen train generate --data FILE.txt --out runs/mine    the same on a text of yours")
+
+
+def write(out: Path, minutes: float, device: str | None) -> None:
     """Trains on Shakespeare's plays, compares with n-grams on plays that neither has seen, and writes."""
     splits = load("shakespeare")
     train, held_out = "\n\n".join(splits["train"]["text"]), "\n\n".join(splits["validation"]["text"])
-    print(f"Data      {len(train):,} characters of Shakespeare's plays to learn from; two other plays held out")
-    generator = TextGenerator("speedrun", device=device)
+    print(f"A GPT     {len(train):,} characters of Shakespeare's plays to learn from; two other plays held out")
+    generator = TextGenerator(PRESET, device=device)
     # A part of a held-out play is enough to watch the training by; the score below is that of the whole.
     generator.fit(train, held_out[:WATCHED], minutes=minutes, evaluations=4, out=out)
-    summary = generator.summary_
-    if summary["stopped"] == "interrupted":
-        raise KeyboardInterrupt
-    print(
-        f"Trained   {summary['parameters']:,} parameters, {summary['steps']:,} steps on {summary['device']}, "
-        f"{summary['tokens_per_second']:,.0f} characters a second\n"
-    )
+    _trained(generator.summary_, "characters")
     print("Bits per byte of the held-out plays (lower is better; a file of plain bytes takes 8)")
     scores = ngram_scores(generator.tokenizer_, train, held_out)
     scores["this Transformer"] = generator.score(held_out)
@@ -36,9 +52,33 @@ def run(out: Path, minutes: float = 1.0, device: str | None = None) -> None:
     print("ROMEO:")
     for piece in generator.stream("ROMEO:\n", 400, seed=1, temperature=0.8):
         print(piece, end="", flush=True)
-    print(f"\n\nSaved in {out}. Next:\n  make lab                                      the lessons, in JupyterLab")
-    print(f'  minigen generate {out} --prompt "JULIET:\\n"    more of this')
-    print("  minigen train generate --data FILE.txt --out runs/mine    the same on a text of yours")
+
+
+def translate(out: Path, minutes: float, device: str | None) -> None:
+    """Trains on dates, numbers and amounts of money, English to French, and translates some it has not seen."""
+    splits = load("dates:en-fr")
+    train, held_out, test = (
+        [list(splits[name][side]) for side in ("source", "target")] for name in ("train", "validation", "test")
+    )
+    print(f"\n\nA translator   {len(train[0]):,} dates, numbers, times and amounts of money, English to French")
+    translator = Translator(TRANSLATOR, vocab_size=1000, device=device)
+    translator.fit(*train, [side[:300] for side in held_out], minutes=minutes, evaluations=4, out=out)
+    _trained(translator.summary_, "tokens")
+    score = translator.report(*test)["exact_match"]
+    print(f"{score:.0f} % of {len(test[0]):,} others are translated exactly as they should be:")
+    for source, target, found in zip(
+        *(side[:SHOWN] for side in test), translator.predict(test[0][:SHOWN]), strict=True
+    ):
+        print(f"  {source:<44} {found}" + ("" if found == target else f"   (wrong: {target})"))
+
+
+def _trained(summary: dict, unit: str) -> None:
+    if summary["stopped"] == "interrupted":
+        raise KeyboardInterrupt
+    print(
+        f"Trained   {summary['parameters']:,} parameters, {summary['steps']:,} steps on {summary['device']}, "
+        f"{summary['tokens_per_second']:,.0f} {unit} a second\n"
+    )
 
 
 def ngram_scores(tokenizer: CharTokenizer, train: str, held_out: str) -> dict[str, float]:

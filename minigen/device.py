@@ -25,8 +25,10 @@ def pick_device(name: str | None = None) -> torch.device:
     if name is None or name == "auto":
         return torch.device(found[0])
     kind, colon, number = name.partition(":")
-    if kind not in found or (colon and not number.isdecimal()):
-        raise ValueError(f"there is no device {name!r} on this machine; found: {', '.join(found)}")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if kind not in found or (colon and not (number.isdecimal() and int(number) < count)):
+        several = f" (cuda:0 to cuda:{count - 1})" if kind == "cuda" and count > 1 else ""
+        raise ValueError(f"there is no device {name!r} on this machine; found: {', '.join(found)}{several}")
     return torch.device(name)
 
 

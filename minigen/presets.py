@@ -1,8 +1,11 @@
 """Shapes and recipes with a name: how large a model, trained how, for which machine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from minigen.layers import BlockConfig
+from minigen.models.encoder_decoder import EncoderDecoderConfig
 from minigen.models.gpt import GPTConfig
 from minigen.training import TrainConfig
 
@@ -29,33 +32,73 @@ class Preset:
 
     def model(self, vocab_size: int) -> GPTConfig:
         """The GPT of this preset for a vocabulary."""
-        block = BlockConfig(
-            width=self.width,
-            num_heads=self.num_heads,
-            dropout=self.dropout,
-            activation="relu_squared",
-            bias=False,
-            qk_norm=True,
-            norm_weight=False,
-        )
+        block = _block(self.width, self.num_heads, self.dropout)
         return GPTConfig(vocab_size, self.context_length, self.num_layers, block, logit_cap=15.0)
 
     def training(self, **changes: object) -> TrainConfig:
         """The recipe of this preset. changes: fields of TrainConfig; those that are None keep the preset's value."""
-        changes = {name: value for name, value in changes.items() if value is not None}
-        if not changes.keys() & {"steps", "epochs", "minutes"}:
-            changes["minutes"] = self.minutes
-        recipe = {
-            "learning_rate": self.learning_rate,
-            "adamw_learning_rate": self.adamw_learning_rate,
-            "betas": (0.8, 0.95),  # few steps: a shorter memory follows the gradient sooner
-            "warmup": 0.005,
-            "evaluations": self.evaluations,
-            "compile": self.compile,
-        }
-        if changes.get("optimizer") == "adamw":
-            recipe["learning_rate"] = 0.002
-        return TrainConfig(**(recipe | changes))
+        return _recipe(self, {"betas": (0.8, 0.95), "warmup": 0.005}, changes)
+
+
+@dataclass(frozen=True)
+class TranslationPreset:
+    """The shape of an encoder-decoder and how to train it. tokens_per_batch: of both sides, padding included.
+
+    context_length: the most tokens on either side. Blocks are those of `Preset`.
+    """
+
+    num_encoder_layers: int
+    num_decoder_layers: int
+    width: int
+    num_heads: int
+    context_length: int
+    tokens_per_batch: int
+    minutes: float
+    dropout: float = 0.1
+    label_smoothing: float = 0.1
+    learning_rate: float = 0.02
+    adamw_learning_rate: float = 0.01
+    evaluations: int = 10
+    compile: bool = False
+
+    def model(self, vocab_size: int) -> EncoderDecoderConfig:
+        """The encoder-decoder of this preset for a vocabulary that both languages share."""
+        return EncoderDecoderConfig(
+            vocab_size,
+            self.context_length,
+            self.num_encoder_layers,
+            self.num_decoder_layers,
+            _block(self.width, self.num_heads, self.dropout),
+            label_smoothing=self.label_smoothing,
+        )
+
+    def training(self, **changes: object) -> TrainConfig:
+        """The recipe of this preset; changes as for `Preset.training`."""
+        return _recipe(self, {"betas": (0.8, 0.95), "warmup": 0.02}, changes)
+
+
+def _block(width: int, num_heads: int, dropout: float) -> BlockConfig:
+    return BlockConfig(
+        width=width,
+        num_heads=num_heads,
+        dropout=dropout,
+        activation="relu_squared",
+        bias=False,
+        qk_norm=True,
+        norm_weight=False,
+    )
+
+
+def _recipe(preset: Preset | TranslationPreset, own: dict, changes: dict) -> TrainConfig:
+    """What all presets set, then what those of this kind do, then the changes that are not None."""
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if not changes.keys() & {"steps", "epochs", "minutes"}:
+        changes["minutes"] = preset.minutes
+    names = ("learning_rate", "adamw_learning_rate", "evaluations", "compile")
+    recipe = {name: getattr(preset, name) for name in names} | own
+    if changes.get("optimizer") == "adamw":
+        recipe["learning_rate"] = 0.002
+    return TrainConfig(**(recipe | changes))
 
 
 PRESETS = {
@@ -72,14 +115,26 @@ PRESETS = {
 }
 
 
-def find_preset(name: str | Preset) -> Preset:
+TRANSLATION_PRESETS = {
+    # 0.06 M parameters and the embeddings: for tests, and to see that all works
+    "tiny": TranslationPreset(1, 1, 48, 2, context_length=64, tokens_per_batch=1000, minutes=0.2),
+    # 2.8 M parameters and the embeddings: for tens of thousands of sentences on a laptop
+    "laptop": TranslationPreset(2, 2, 256, 4, context_length=128, tokens_per_batch=3000, minutes=20),
+    # 44 M parameters and the embeddings: the base model of Vaswani et al. 2017
+    "gpu": TranslationPreset(6, 6, 512, 8, context_length=256, tokens_per_batch=16_000, minutes=20, compile=True),
+}
+
+AnyPreset = TypeVar("AnyPreset", Preset, TranslationPreset)
+
+
+def find_preset(name: str | AnyPreset, presets: Mapping[str, AnyPreset] = PRESETS) -> AnyPreset:
     """The preset of that name, or the one that was handed in itself.
 
     Raises:
         ValueError: if there is none of that name.
     """
-    if isinstance(name, Preset):
+    if not isinstance(name, str):
         return name
-    if name not in PRESETS:
-        raise ValueError(f"unknown preset {name!r}: choose one of {', '.join(PRESETS)}")
-    return PRESETS[name]
+    if name not in presets:
+        raise ValueError(f"unknown preset {name!r}: choose one of {', '.join(presets)}")
+    return presets[name]

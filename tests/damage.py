@@ -112,7 +112,7 @@ DAMAGE = {
     "weights are cut": (cut("model.safetensors", 0.5), "not a readable safetensors file"),
     "weights are text": (overwrite("model.safetensors", b"hello, world. " * 50), "not a readable safetensors file"),
     "weights are a pickle": (pickle_weights, "not a readable safetensors file"),
-    "weights are foreign": (rename_weight, "1 parameters are missing .* 1 are unknown"),
+    "weights are foreign": (rename_weight, "1 parameter is missing .* 1 parameter is unknown"),
     "tokenizer is cut": (cut("tokenizer.json", 0.5), "damaged or not a tokenizer"),
     "tokenizer is a list": (overwrite("tokenizer.json", b"[]"), "not a tokenizer"),
     "tokenizer of fewer characters": (swap_tokenizer(text="abc " * 200), "is that of another model"),

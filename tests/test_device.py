@@ -11,9 +11,10 @@ from minigen.device import bf16_speedup, pick_device, pick_precision, seed_every
 CPU = torch.device("cpu")
 
 
-def pretend(monkeypatch, *, cuda: bool, mps: bool) -> None:
-    """As if this machine had these devices."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+def pretend(monkeypatch, *, cuda: int, mps: bool) -> None:
+    """As if this machine had so many NVIDIA GPUs, and Apple's or not."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(cuda))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: int(cuda))
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
 
 
@@ -25,7 +26,7 @@ def test_the_fastest_device_there_is_gets_picked(monkeypatch, cuda, mps, best, n
 
 
 def test_a_named_device_is_taken(monkeypatch):
-    pretend(monkeypatch, cuda=True, mps=False)
+    pretend(monkeypatch, cuda=2, mps=False)
     assert pick_device("cpu") == CPU
     assert pick_device("cuda:1") == torch.device("cuda", 1)
 
@@ -35,6 +36,15 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(monkeypatch, 
     pretend(monkeypatch, cuda=False, mps=False)
     with pytest.raises(ValueError, match=rf"no device '{name}' on this machine; found: cpu"):
         pick_device(name)
+
+
+@pytest.mark.parametrize("name", ["cuda:2", "cuda:99", "cpu:1", "cuda:-1"])
+def test_a_number_that_no_device_has_is_refused(monkeypatch, name):
+    pretend(monkeypatch, cuda=2, mps=False)
+    with pytest.raises(ValueError, match=rf"no device '{name}' on this machine; found: cuda, cpu"):
+        pick_device(name)
+    with pytest.raises(ValueError, match=r"\(cuda:0 to cuda:1\)"):
+        pick_device("cuda:2")
 
 
 @pytest.mark.parametrize("speedup, expected", [(2.5, torch.bfloat16), (0.7, torch.float32)])

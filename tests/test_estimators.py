@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from damage import DAMAGE
+from damage import DAMAGE, set_field
 from estimator_tools import OTHER, TEXT, TINY, contents, fitted, press_ctrl_c_at, story
 from safetensors.torch import load_file
 from sklearn.base import clone
@@ -17,7 +17,7 @@ from torch.nn.functional import log_softmax
 from training_tools import assert_same_weights, untimed
 
 from minigen.data.splits import split_by_position
-from minigen.estimators import TextGenerator
+from minigen.estimators import TextGenerator, load_estimator
 from minigen.metrics import unigram_entropy
 
 TOKENIZERS = [{"tokenizer": "char"}, {"tokenizer": "byte"}, {"tokenizer": "bpe", "vocab_size": 280}]
@@ -94,7 +94,7 @@ def test_unknown_names_are_refused_with_the_known_ones(options, message):
     [
         ("", "cannot be split"),
         ([], "cannot be split"),
-        (TEXT[:16], "tokens, but a context of 16 needs at least 17"),
+        (TEXT[:16], "tokens, but a context of 16 needs at least 17: give more text$"),
         ([TEXT, 5], "a string or a sequence of strings"),
         (TEXT.encode(), "a string or a sequence of strings"),
     ],
@@ -102,6 +102,13 @@ def test_unknown_names_are_refused_with_the_known_ones(options, message):
 def test_texts_that_cannot_be_learned_from_are_refused(texts, message):
     with pytest.raises(ValueError, match=message):
         TextGenerator(TINY).fit(texts, steps=1, progress=False)
+
+
+def test_a_text_too_short_for_a_preset_names_one_that_fits():
+    for preset, fits in (("laptop", "speedrun"), ("speedrun", "tiny")):
+        short = TEXT[: 80 if preset == "laptop" else 60]
+        with pytest.raises(ValueError, match=rf"give more text or a smaller preset \(--preset {fits}\)"):
+            TextGenerator(preset).fit(short, steps=1, progress=False)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +258,19 @@ def test_a_text_that_is_known_throughout_warns_of_nothing(trained):
         fitted(steps=2, tokenizer="byte").report("ø")
 
 
+def test_it_knows_the_text_that_it_was_trained_on(tmp_path):
+    train, held_out = split_by_position(TEXT)
+    writer = fitted(steps=1, out=tmp_path)
+    for generator in (writer, TextGenerator.load(tmp_path)):
+        assert generator.saw(TEXT)
+        assert generator.saw(train)
+        assert not generator.saw(held_out)
+        assert not generator.saw(OTHER)
+    several = fitted(["one", "saw"], text=[TEXT[:900], TEXT[900:2000]], steps=1)
+    assert several.saw([TEXT[:900], TEXT[900:2000]])
+    assert not several.saw(TEXT[:900])
+
+
 def test_a_text_of_one_character_cannot_be_scored(trained):
     with pytest.raises(ValueError, match="at least 2 tokens, got 1"):
         trained.score("a")
@@ -297,6 +317,15 @@ def test_the_seed_decides_what_is_written(trained):
     assert one == same != other
 
 
+@pytest.mark.parametrize(
+    "text, prompt", [(TEXT, "\n"), (TEXT.replace("\n", " "), " "), ("abcab" * 200, "a")], ids=["lines", "line", "none"]
+)
+def test_without_a_prompt_it_begins_with_what_it_knows(text, prompt):
+    writer = fitted(text=text, steps=2)
+    assert writer.generate(max_new_tokens=20, seed=1) == writer.generate(prompt, 20, seed=1)
+    assert "".join(writer.stream(max_new_tokens=20, seed=1)) == writer.generate(prompt, 20, seed=1)
+
+
 def test_nothing_can_be_written(trained):
     assert trained.generate("a", 0) == ""
     assert trained.generate(["a", "an owl"], 0) == ["", ""]
@@ -309,7 +338,11 @@ def test_nothing_can_be_written(trained):
         ("", {}, "prompt is empty"),
         (["a", ""], {}, "prompt is empty"),
         ([], {}, "prompt is empty"),
-        ("Qüx", {}, "unknown characters 'Q', 'x', 'ü'.*tokenizer byte"),
+        (
+            "Qüx",
+            {},
+            "unknown characters 'Q', 'x', 'ü': .*leave them out .* or train with --tokenizer byte",
+        ),
         ("a", {"top_k": 0}, "top_k must be at least 1"),
         ("a", {"temperature": -1}, "temperature must be 0"),
         ("a", {"max_new_tokens": -1}, "max_new_tokens must be 0 or above, got -1"),
@@ -436,7 +469,8 @@ def test_there_must_be_something_to_go_on_with(tmp_path):
 
 def test_a_finished_run_that_is_gone_on_with_stays_as_it_is(tmp_path):
     first = fitted(out=tmp_path)
-    again = fitted(out=tmp_path, resume=True)
+    with pytest.warns(UserWarning, match="finished"):
+        again = fitted(out=tmp_path, resume=True)
     assert_same_weights(again.model_, first.model_)
     assert again.history_.rows == first.history_.rows
 
@@ -462,6 +496,52 @@ def test_a_damaged_or_foreign_folder_is_refused_with_the_reason(saved, tmp_path,
     with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
         TextGenerator.load(folder)
     assert str(folder) in str(caught.value)
+
+
+def test_a_run_ended_before_its_first_save_begins_anew(tmp_path, caplog):
+    caplog.set_level("INFO", "minigen")
+    whole = fitted(out=tmp_path / "whole")
+    with pytest.raises(RuntimeError, match="no more"):
+        fitted(out=tmp_path / "cut", observers=[lambda row: (_ for _ in ()).throw(RuntimeError("no more"))])
+    with pytest.raises(ValueError, match="this is another run: seed was 0 and is now 1"):
+        fitted(out=tmp_path / "cut", seed=1, resume=True)
+    resumed = fitted(out=tmp_path / "cut", resume=True)
+    assert f"{tmp_path / 'cut'} holds no weights yet: the run begins at its first step" in caplog.text
+    assert_same_weights(resumed.model_, whole.model_)
+    assert contents(tmp_path / "cut")["model.safetensors"] == contents(tmp_path / "whole")["model.safetensors"]
+
+
+def test_a_model_that_was_saved_is_no_run_to_resume(saved):
+    with pytest.raises(FileNotFoundError, match="holds no run to resume"):
+        fitted(steps=2, out=saved, resume=True)
+
+
+def test_what_is_trained_is_told_at_the_start(caplog):
+    caplog.set_level("INFO", "minigen")
+    fitted("an owl", steps=2)
+    (line,) = caplog.messages
+    count = sum(p.numel() for p in fitted(steps=1).model_.parameters())
+    assert line.startswith(f"training {count:,} parameters on cpu for 2 steps: ")
+    assert line.endswith(f"{len(TEXT):,} tokens ({len(set(TEXT)) + 1} different ones), and 6 held out")
+
+
+def test_a_run_that_was_never_measured_claims_no_loss(tmp_path):
+    summary = fitted(out=tmp_path, evaluations=1, observers=[press_ctrl_c_at(10)]).summary_
+    assert summary["stopped"] == "interrupted"
+    assert (summary["val_loss"], summary["val_bits_per_byte"], summary["best_step"]) == (None, None, None)
+    assert json.loads((tmp_path / "summary.json").read_text(encoding="utf-8")) == summary
+
+
+def test_whatever_is_in_a_folder_can_be_loaded(saved, tmp_path):
+    loaded = load_estimator(saved, "cpu")
+    assert isinstance(loaded, TextGenerator)
+    assert_same_weights(loaded.model_, TextGenerator.load(saved).model_)
+    folder = shutil.copytree(saved, tmp_path / "copy")
+    set_field("estimator", value="Crystal")(folder)
+    with pytest.raises(ValueError, match=f"{folder} holds a Crystal, which this minigen does not know, only TextGen"):
+        load_estimator(folder)
+    with pytest.raises(FileNotFoundError, match="holds no trained model"):
+        load_estimator(tmp_path)
 
 
 @pytest.mark.parametrize("place", ["file", "file/below"])

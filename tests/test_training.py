@@ -1,7 +1,9 @@
 """The training loop: budgets, accumulation, clipping, evaluation, history."""
 
 import math
+import re
 import time
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -21,7 +23,9 @@ from training_tools import (
     weights,
 )
 
-from minigen.training import History, TrainConfig, evaluate, train
+from minigen.training import History, TensorBoard, TrainConfig, evaluate, train
+from minigen.training import bar as bar_module
+from minigen.training.bar import Bar
 
 
 def go(model, data=None, measured="default", **changes):
@@ -206,6 +210,42 @@ def test_a_progress_bar_shows_the_loss(capfd):
     shown = capfd.readouterr().err
     assert "24/24" in shown
     assert "best held out" in shown
+
+
+def test_a_progress_bar_of_minutes_shows_the_time_there_is(capfd):
+    train(tiny_gpt(), batches(), held_out(), replace(TINY, steps=None, minutes=0.5 / 60))
+    with Bar(None, 1.5, 0, visible=True) as bar:
+        bar.show(1312, 27, 1.8721, math.inf)
+        bar.shown = -math.inf
+        bar.show(1400, 100, 1.8721, 1.9)
+    shown = capfd.readouterr().err
+    assert re.search(r"100%\|.*\| 0:0[01] of 0:00, [\d,]+ steps, loss \d", shown)
+    assert " 30%" in shown
+    assert "| 0:27 of 1:30, 1,312 steps, loss 1.872\r" in shown
+    assert "100%" in shown
+    assert "| 1:40 of 1:30, 1,400 steps, loss 1.872, best held out 1.900" in shown
+    assert "s/s" not in shown
+
+
+def test_a_progress_bar_moves_with_each_slow_step(capfd, monkeypatch):
+    monkeypatch.setattr(bar_module, "SLOWEST", 0)
+    monkeypatch.setattr(bar_module, "QUICKEST", 0)
+    train(tiny_gpt(), batches(), None, replace(TINY, steps=7))
+    shown = capfd.readouterr().err
+    assert all(f"{step}/7" in shown for step in range(8))
+    assert "nan" not in shown
+
+
+def test_a_curve_for_tensorboard_has_the_time_of_the_day(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tensorboard's own
+        observer = TensorBoard(tmp_path)
+    events = []
+    monkeypatch.setattr(observer.writer.file_writer.event_writer, "add_event", events.append)
+    observer({"step": 10, "seconds": 1.5, "train_loss": 3.0})
+    assert [(event.step, event.summary.value[0].tag) for event in events] == [(10, "train_loss")]
+    assert events[0].wall_time > 1e9
 
 
 def test_a_history_survives_the_round_trip(tmp_path):

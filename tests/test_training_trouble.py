@@ -24,8 +24,8 @@ from training_tools import (
     weights,
 )
 
-from minigen.training import TrainingDiverged, store, train
-from minigen.training.checkpoints import load_model
+from minigen.training import TrainingDiverged, make_optimizers, store, train
+from minigen.training.checkpoints import load_checkpoint, load_model
 
 
 @pytest.mark.parametrize("step", [3, 9, 17])
@@ -56,7 +56,7 @@ def test_a_gradient_that_is_no_number_is_noticed_though_the_loss_is_finite(tmp_p
 @pytest.mark.parametrize("measured", [True, False])
 def test_a_learning_rate_far_too_high_ends_the_run(measured):
     config = replace(TINY, steps=400, optimizer="adamw", learning_rate=1000.0, clip=1e9)
-    with pytest.raises(TrainingDiverged, match="Nothing was saved yet"):
+    with pytest.raises(TrainingDiverged, match=r"Try a learning rate of 0\.002 or .*Nothing was saved yet"):
         train(tiny_gpt(), batches(), held_out() if measured else None, config, progress=False)
 
 
@@ -111,6 +111,32 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path):
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(OSError, match=re.escape(f"cannot make the folder {out}")):
             run(model, out)
+
+
+@pytest.mark.parametrize("step", [0, 4, 6])
+def test_a_run_stopped_before_its_first_measurement_leaves_what_it_has_trained(tmp_path, step):
+    model, data = tiny_gpt(), StopAfter(batches(), step, ctrl_c)
+    history = train(model, data, held_out(), TINY, tmp_path, progress=False)  # measured at steps 0, 8, 16, 24
+    assert history.stopped == "interrupted"
+    assert not history.measured
+    last = tiny_gpt(seed=5)
+    load_checkpoint(tmp_path / "last.safetensors", last, make_optimizers(last, TINY))
+    load_model(saved := tiny_gpt(seed=6), tmp_path / "model.safetensors")
+    assert saved.head.weight.any(), "the untrained output matrix is all zeros"
+    assert_same_weights(saved, last)
+    assert_same_weights(model, last)
+
+
+def test_a_run_stopped_later_leaves_the_best_weights(tmp_path):
+    expected, model = tiny_gpt(), tiny_gpt()
+    history = train(
+        expected, StopAfter(batches(), 7, ctrl_c), held_out(), replace(TINY, evaluations=24), progress=False
+    )
+    assert history.best_step == 8
+    train(model, StopAfter(batches(), 12, ctrl_c), held_out(), TINY, tmp_path, progress=False)
+    load_model(saved := tiny_gpt(seed=6), tmp_path / "model.safetensors")
+    assert_same_weights(saved, expected)
+    assert_same_weights(model, expected)
 
 
 def test_training_works_outside_the_main_thread():

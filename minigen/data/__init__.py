@@ -5,7 +5,7 @@
 """
 
 from minigen.data.fetch import FetchError, data_folder, fetch, info, list_sources
-from minigen.data.load import load
+from minigen.data.load import load, report
 from minigen.data.sources import SOURCES, Source
 
-__all__ = ["SOURCES", "FetchError", "Source", "data_folder", "fetch", "info", "list_sources", "load"]
+__all__ = ["SOURCES", "FetchError", "Source", "data_folder", "fetch", "info", "list_sources", "load", "report"]

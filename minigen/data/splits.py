@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 HELD_OUT_SHARE = 0.1  # of the data, for each held-out split
 
@@ -30,11 +30,12 @@ def normalise(text: str) -> str:
     return re.sub(r"[\W_]+", " ", text.casefold()).strip() or text
 
 
-def group_rows(*columns: Sequence[str]) -> list[list[int]]:
+def group_rows(*columns: Sequence[str], key: Callable[[str], str] = normalise) -> list[list[int]]:
     """The rows of a table in groups that must stay together: rows that share a text in any of the columns do.
 
-    For pairs this means that neither a source nor a target of one group occurs in another. Rows are joined by
-    union-find; the groups come in the order of a hash of their texts, which no order of the rows changes.
+    For pairs this means that neither a source nor a target of one group occurs in another. Two texts are the
+    same if `key` gives the same for both. Rows are joined by union-find; the groups come in the order of a hash
+    of their texts, which no order of the rows changes.
     """
     parents = list(range(len(columns[0])))
 
@@ -44,7 +45,7 @@ def group_rows(*columns: Sequence[str]) -> list[list[int]]:
             row = parents[row]
         return row
 
-    hashes = [[hashlib.sha256(normalise(text).encode()).digest() for text in column] for column in columns]
+    hashes = [[hashlib.sha256(key(text).encode()).digest() for text in column] for column in columns]
     for column in hashes:
         first: dict[bytes, int] = {}
         for row, value in enumerate(column):
@@ -52,18 +53,20 @@ def group_rows(*columns: Sequence[str]) -> list[list[int]]:
     groups: dict[int, list[int]] = {}
     for row in range(len(parents)):
         groups.setdefault(root(row), []).append(row)
-    return sorted(groups.values(), key=lambda rows: min(hashes[0][row] for row in rows))
+    # The least hash stands for its group. Hashed again, or large groups, whose least is smaller, would come first.
+    return sorted(groups.values(), key=lambda rows: hashlib.sha256(min(hashes[0][row] for row in rows)).digest())
 
 
-def hold_out(groups: list[list[int]], names: Sequence[str]) -> dict[str, list[int]]:
+def hold_out(groups: list[list[int]], names: Sequence[str], most: int | None = None) -> dict[str, list[int]]:
     """Rows for each held-out split in `names`, and the rest for "train": whole groups, in their given order.
 
-    A held-out split takes groups until it holds 10 % of all rows (at least one); a group too large for the
-    room that is left goes on to the next split, or to train. Rows come in ascending order.
+    A held-out split takes groups until it holds 10 % of all rows (at least one), or `most` rows if that is
+    fewer; a group too large for the room that is left goes on to the next split, or to train. Rows come in
+    ascending order.
     Raises ValueError where there are too few groups for no split to be empty.
     """
     total = sum(len(group) for group in groups)
-    size = max(1, round(total * HELD_OUT_SHARE))
+    size = max(1, min(round(total * HELD_OUT_SHARE), most or total))
     splits: dict[str, list[int]] = {"train": [], **{name: [] for name in names}}
     for group in groups:
         room = (name for name in names if len(splits[name]) + len(group) <= size)

@@ -1,5 +1,26 @@
 """Whole tasks behind `fit`, in the manner of scikit-learn."""
 
-from minigen.estimators.text_generator import TextGenerator
+from pathlib import Path
 
-__all__ = ["TextGenerator"]
+from sklearn.base import BaseEstimator
+
+from minigen.estimators.folder import read_config
+from minigen.estimators.text_generator import TextGenerator
+from minigen.estimators.translator import Translator
+
+__all__ = ["ESTIMATORS", "TextGenerator", "Translator", "load_estimator"]
+
+# By the name that config.json has for them.
+ESTIMATORS = {kind.__name__: kind for kind in (TextGenerator, Translator)}
+
+
+def load_estimator(folder: str | Path, device: str | None = None) -> BaseEstimator:
+    """The trained estimator in a folder, of whatever kind config.json names.
+
+    Raises:
+        FileNotFoundError: if there is none. ValueError: if the kind is unknown, or as for `load` of that kind.
+    """
+    name = read_config(Path(folder))["estimator"]
+    if name not in ESTIMATORS:
+        raise ValueError(f"{folder} holds a {name}, which this minigen does not know, only {', '.join(ESTIMATORS)}")
+    return ESTIMATORS[name].load(folder, device)

@@ -1,24 +1,36 @@
-"""The folder of a trained model: config.json says what it is and how it is shaped."""
+"""The folder of a trained model: config.json says what it is and how it is shaped.
+
+An estimator that is kept in such a folder has, once it is fitted, model_ (whose `config` is a dataclass),
+tokenizer_, and texts_: fingerprints of what it learned from, by what they are of.
+"""
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from sklearn.base import BaseEstimator
+from torch import nn
 
 from minigen import __version__
+from minigen.device import pick_device
 from minigen.files import make_folder, read_text, write_atomically
-from minigen.tokenizers import Tokenizer
+from minigen.tokenizers import Tokenizer, load_tokenizer
+from minigen.training.checkpoints import load_model, save_model
 from minigen.training.settings import refuse_another_run
 
-OF_A_RUN = ("model.safetensors", "last.safetensors", "history.jsonl", "summary.json")
+log = logging.getLogger(__name__)
+
+Estimator = TypeVar("Estimator", bound=BaseEstimator)
+WEIGHTS = ("model.safetensors", "last.safetensors")
+OF_A_RUN = (*WEIGHTS, "history.jsonl", "summary.json")
 
 
-def describe(estimator: BaseEstimator, model_config: Any, tokenizer: Tokenizer, texts: Sequence[str] = ()) -> dict:
-    """The content of config.json: class and parameters of the estimator, the model's config (a dataclass).
+def describe(estimator: BaseEstimator) -> dict:
+    """The content of config.json: class and parameters of the estimator, the model's config.
 
     The fingerprints tell that a tokenizer is that of the model, and the texts of a resumed run those it began with.
     """
@@ -27,53 +39,92 @@ def describe(estimator: BaseEstimator, model_config: Any, tokenizer: Tokenizer, 
         "minigen": __version__,
         "estimator": type(estimator).__name__,
         "parameters": parameters,
-        "model": asdict(model_config),
-        "tokenizer": tokenizer_fingerprint(tokenizer),
-        "text": _fingerprint(text.encode("utf-8", "surrogatepass") for text in texts) if texts else None,
+        "model": asdict(estimator.model_.config),
+        "tokenizer": tokenizer_fingerprint(estimator.tokenizer_),
+        "texts": estimator.texts_,
     }
+
+
+def fingerprint(parts: Iterable[str | bytes]) -> str:
+    """16 hex digits that depend on each part, and on where one ends and the next begins."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8) + data)
+    return digest.hexdigest()[:16]
 
 
 def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
     """16 hex digits that depend on each token and its number."""
-    return _fingerprint(tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size))
+    return fingerprint(tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size))
 
 
-def _fingerprint(parts: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8) + part)
-    return digest.hexdigest()[:16]
+def prepare(estimator: BaseEstimator, folder: Path, resume: bool) -> bool:
+    """Lets the folder say what is trained before it is; one that is resumed has to say so already.
 
-
-def write_config(folder: Path, description: dict) -> None:
-    """Writes config.json, into a folder that is made if it is not there."""
-    make_folder(folder)
-    write_atomically(folder / "config.json", json.dumps(description, indent=2) + "\n")
-
-
-def forget_earlier_run(folder: Path) -> None:
-    """Removes what an earlier run left in the folder, or its weights would lie beside a config of another model."""
-    for name in OF_A_RUN:
-        (folder / name).unlink(missing_ok=True)
-
-
-def refuse_another_model(folder: Path, description: dict) -> None:
-    """Compares the run in a folder with the one that is to go on there.
+    Returns whether there is a checkpoint to go on from: a run that was ended before it saved any begins anew.
 
     Raises:
-        ValueError: if a parameter, the model or the text differs. FileNotFoundError: if there is no run.
+        ValueError: if another run is to be resumed. FileNotFoundError: if there is none. OSError: if the folder
+            cannot be written.
     """
-    if not (folder / "last.safetensors").is_file():
-        raise FileNotFoundError(f"{folder} holds no run to resume (no last.safetensors): start without resume")
-    then, now = read_config(folder, description["estimator"]), json.loads(json.dumps(description))
-    for part in ("parameters", "model"):
-        fixed = {name: value for name, value in now[part].items() if name != "device"}  # may be another one
-        refuse_another_run(then[part], fixed)
-    refuse_another_run(then, {"text": now["text"]})
+    description = describe(estimator)
+    if resume:
+        _refuse_another_model(folder, description)
+        if (folder / "last.safetensors").is_file():
+            return True
+        log.info("%s holds no weights yet: the run begins at its first step", folder)
+    _write_config(folder, description)
+    # Or its weights would lie beside a config of another model.
+    for name in OF_A_RUN:
+        (folder / name).unlink(missing_ok=True)
+    estimator.tokenizer_.save(folder / "tokenizer.json")
+    return False
 
 
-def read_config(folder: Path, estimator: str) -> dict:
-    """What `write_config` wrote.
+def save(estimator: BaseEstimator, folder: Path) -> None:
+    """Writes config.json, tokenizer.json and model.safetensors. OSError if the folder cannot be written."""
+    _write_config(folder, describe(estimator))
+    estimator.tokenizer_.save(folder / "tokenizer.json")
+    save_model(estimator.model_, folder / "model.safetensors")
+
+
+def restore(
+    kind: type[Estimator],
+    folder: Path,
+    device: str | None,
+    *,
+    preset: type,
+    config: type,
+    build: Callable[[Any], nn.Module],
+) -> Estimator:
+    """The estimator that `save`, or a run with this folder, wrote; its model is on the device, in evaluation mode.
+
+    preset, config: the dataclasses of the parameter `preset` and of the model's config. build: config -> model.
+
+    Raises:
+        FileNotFoundError: if there is none. ValueError: if a file is damaged or the files do not fit.
+    """
+    found, description = pick_device(device), read_config(folder, kind.__name__)
+    tokenizer = load_tokenizer(folder)
+    try:
+        own = kind(**(description["parameters"] | {"device": device}))
+        own.preset = from_json(preset, own.preset) if isinstance(own.preset, dict) else own.preset
+        shape = from_json(config, description["model"])
+        if tokenizer_fingerprint(tokenizer) != description.get("tokenizer"):
+            raise ValueError("tokenizer.json is that of another model")
+        if tokenizer.vocab_size != shape.vocab_size:
+            raise ValueError(f"the tokenizer has {tokenizer.vocab_size} tokens, the model {shape.vocab_size}")
+        own.model_, own.tokenizer_, own.texts_ = build(shape), tokenizer, description.get("texts") or {}
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        raise ValueError(f"{folder / 'config.json'} does not fit: {error}") from error
+    load_model(own.model_, folder / "model.safetensors")
+    own.model_.to(found).eval()
+    return own
+
+
+def read_config(folder: Path, estimator: str | None = None) -> dict:
+    """What `prepare` or `save` wrote to config.json; estimator: the kind that is wanted, None for any.
 
     Raises:
         FileNotFoundError: if there is no such folder or config. ValueError: if it is damaged or of another kind.
@@ -86,9 +137,9 @@ def read_config(folder: Path, estimator: str) -> dict:
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is damaged: it is not valid JSON ({error})") from error
     found = content.get("estimator") if isinstance(content, dict) else None
-    if found != estimator:
+    if not isinstance(found, str) or (estimator and found != estimator):
         kind = f"a {found}" if found else "a model of another program"
-        raise ValueError(f"{path} describes {kind}, and a {estimator} was wanted")
+        raise ValueError(f"{path} describes {kind}, and a {estimator or 'model of minigen'} was wanted")
     for part in ("parameters", "model"):
         if not isinstance(content.get(part), dict):
             raise ValueError(f"{path} is damaged: it has no {part}, or they are not a JSON object")
@@ -116,3 +167,20 @@ def from_json(kind: type, values: object) -> Any:
 def write_summary(folder: Path, summary: dict) -> None:
     """summary.json: what the training reached and cost."""
     write_atomically(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
+
+
+def _write_config(folder: Path, description: dict) -> None:
+    make_folder(folder)
+    write_atomically(folder / "config.json", json.dumps(description, indent=2) + "\n")
+
+
+def _refuse_another_model(folder: Path, description: dict) -> None:
+    """Compares the run in a folder with the one that is to go on there."""
+    holds = [name for name in WEIGHTS if (folder / name).is_file()]
+    if "last.safetensors" not in holds and (holds or not (folder / "config.json").is_file()):
+        raise FileNotFoundError(f"{folder} holds no run to resume (no last.safetensors): start without resume")
+    then, now = read_config(folder, description["estimator"]), json.loads(json.dumps(description))
+    for part in ("parameters", "model"):
+        fixed = {name: value for name, value in now[part].items() if name != "device"}  # may be another one
+        refuse_another_run(then[part], fixed)
+    refuse_another_run({"text": then.get("texts")}, {"text": now["texts"]})

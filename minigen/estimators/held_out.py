@@ -21,8 +21,10 @@ class HeldOut:
     num_tokens: int
     num_bytes: int
 
-    def bits_per_byte(self, nats_per_token: float) -> float:
-        """From the mean loss over the batches."""
+    def bits_per_byte(self, nats_per_token: float | None) -> float | None:
+        """From the mean loss over the batches; None, of a model that was never measured, stays None."""
+        if nats_per_token is None:
+            return None
         return bits_per_byte(nats_per_token * self.num_tokens, self.num_bytes)
 
 

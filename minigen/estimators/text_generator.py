@@ -10,15 +10,15 @@ from minigen.data.batches import WindowBatches
 from minigen.data.splits import split_by_position
 from minigen.device import pick_device, seed_everything
 from minigen.estimators import folder as folders
-from minigen.estimators.held_out import HeldOut, hold_out, to_tokens
-from minigen.estimators.writing import until, write
+from minigen.estimators.fitting import fit_model
+from minigen.estimators.held_out import hold_out, to_tokens
+from minigen.estimators.writing import until, usual_prompt, write
 from minigen.generate import Sampling
 from minigen.metrics import perplexity
 from minigen.models.gpt import GPT, GPTConfig
-from minigen.presets import Preset, find_preset
-from minigen.tokenizers import load_tokenizer, train_tokenizer
-from minigen.training import evaluate, train
-from minigen.training.checkpoints import load_model, save_model
+from minigen.presets import PRESETS, Preset, find_preset
+from minigen.tokenizers import train_tokenizer
+from minigen.training import evaluate
 
 BETWEEN_TEXTS = "\n\n"
 
@@ -33,6 +33,8 @@ class TextGenerator(BaseEstimator):
     device: "cuda", "mps" or "cpu"; the fastest one there if None.
     After `fit`: model_, tokenizer_, history_ and summary_ (losses, speed, size).
     """
+
+    columns = ("text",)  # of a data set, as `report` takes them
 
     def __init__(
         self,
@@ -76,23 +78,25 @@ class TextGenerator(BaseEstimator):
         text = _joined(texts)
         text, held_out_text = split_by_position(text) if validation is None else (text, _joined(validation))
         self.tokenizer_ = train_tokenizer(self.tokenizer, text, self.vocab_size)
-        batches = WindowBatches(to_tokens(text, self.tokenizer_), preset.context_length, batch_size, self.seed)
+        tokens = to_tokens(text, self.tokenizer_)
+        _refuse_short(len(tokens), preset.context_length)
+        batches = WindowBatches(tokens, preset.context_length, batch_size, self.seed)
         held_out = hold_out(held_out_text, self.tokenizer_, preset.context_length)
         seed_everything(self.seed)
         self.model_ = GPT(preset.model(self.tokenizer_.vocab_size)).to(device)
-        if out:
-            self._prepare(Path(out), (text, held_out_text), resume)
-        self.history_ = train(
-            self.model_, batches, held_out.batches, config, out, resume=resume, observers=observers, progress=progress
-        )
-        self.summary_ = self._summary(held_out)
+        self.texts_ = _fingerprints(text, held_out_text)
+        data = f"{len(tokens):,} tokens ({self.tokenizer_.vocab_size:,} different ones)"
+        data += f", and {held_out.num_tokens + 1:,} held out"
+        session = {"out": out, "resume": resume, "observers": observers, "progress": progress}
+        self.summary_ = fit_model(self, batches, held_out.batches, config, data=data, **session)
+        self.summary_["val_bits_per_byte"] = held_out.bits_per_byte(self.summary_["val_loss"])
         if out:
             folders.write_summary(Path(out), self.summary_)
         return self
 
     def generate(
         self,
-        prompt: str | Sequence[str] = "\n",
+        prompt: str | Sequence[str] | None = None,
         max_new_tokens: int = 200,
         *,
         seed: int | None = None,
@@ -101,6 +105,7 @@ class TextGenerator(BaseEstimator):
     ) -> str | list[str]:
         """The prompt's continuation, without the prompt; for a list of prompts a list, all written at once.
 
+        Without a prompt it begins after a line break, or the first character it knows where the text had none.
         sampling: temperature, top_k, top_p, repetition_penalty, see `minigen.generate.Sampling`.
         stop: the text ends before this string. A prompt longer than the context is read by its end alone.
 
@@ -109,7 +114,7 @@ class TextGenerator(BaseEstimator):
                 not valid.
         """
         check_is_fitted(self, "model_")
-        if isinstance(prompt, str):
+        if prompt is None or isinstance(prompt, str):
             return "".join(self.stream(prompt, max_new_tokens, seed=seed, stop=stop, **sampling))
         steps = write(self.model_, self.tokenizer_, prompt, max_new_tokens, Sampling(**sampling), seed)
         texts = ["".join(pieces) for pieces in zip(*steps, strict=True)]
@@ -117,7 +122,7 @@ class TextGenerator(BaseEstimator):
 
     def stream(
         self,
-        prompt: str = "\n",
+        prompt: str | None = None,
         max_new_tokens: int = 200,
         *,
         seed: int | None = None,
@@ -126,6 +131,7 @@ class TextGenerator(BaseEstimator):
     ) -> Iterator[str]:
         """The continuation piece by piece, as it is written. Arguments and errors as for `generate`."""
         check_is_fitted(self, "model_")
+        prompt = usual_prompt(self.tokenizer_) if prompt is None else prompt
         steps = write(self.model_, self.tokenizer_, [prompt], max_new_tokens, Sampling(**sampling), seed)
         return until((piece for (piece,) in steps), stop)
 
@@ -157,13 +163,15 @@ class TextGenerator(BaseEstimator):
             "unknown_characters": self.tokenizer_.count_unknown(text),
         }
 
+    def saw(self, texts: str | Sequence[str]) -> bool:
+        """Whether it was trained on just these texts, or they are all of a text that it was trained on a part of."""
+        check_is_fitted(self, "model_")
+        return folders.fingerprint([_joined(texts)]) in (self.texts_.get("train"), self.texts_.get("whole"))
+
     def save(self, folder: str | Path) -> None:
         """Writes config.json, tokenizer.json and model.safetensors; `TextGenerator.load(folder)` gives an equal."""
         check_is_fitted(self, "model_")
-        folder = Path(folder)
-        folders.write_config(folder, folders.describe(self, self.model_.config, self.tokenizer_))
-        self.tokenizer_.save(folder / "tokenizer.json")
-        save_model(self.model_, folder / "model.safetensors")
+        folders.save(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path, device: str | None = None) -> "TextGenerator":
@@ -172,47 +180,21 @@ class TextGenerator(BaseEstimator):
         Raises:
             FileNotFoundError: if there is none. ValueError: if a file is damaged or the files do not fit.
         """
-        folder, found = Path(folder), pick_device(device)
-        description = folders.read_config(folder, cls.__name__)
-        tokenizer = load_tokenizer(folder)
-        try:
-            own = cls(**(description["parameters"] | {"device": device}))
-            own.preset = folders.from_json(Preset, own.preset) if isinstance(own.preset, dict) else own.preset
-            config = folders.from_json(GPTConfig, description["model"])
-            if folders.tokenizer_fingerprint(tokenizer) != description.get("tokenizer"):
-                raise ValueError("tokenizer.json is that of another model")
-            if tokenizer.vocab_size != config.vocab_size:
-                raise ValueError(f"the tokenizer has {tokenizer.vocab_size} tokens, the model {config.vocab_size}")
-            own.model_, own.tokenizer_ = GPT(config), tokenizer
-        except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
-            raise ValueError(f"{folder / 'config.json'} does not fit: {error}") from error
-        load_model(own.model_, folder / "model.safetensors")
-        own.model_.to(found).eval()
-        return own
+        return folders.restore(cls, Path(folder), device, preset=Preset, config=GPTConfig, build=GPT)
 
-    def _prepare(self, folder: Path, texts: tuple[str, str], resume: bool) -> None:
-        """The folder says what is trained before it is; one that is resumed has to say so already."""
-        description = folders.describe(self, self.model_.config, self.tokenizer_, texts)
-        if resume:
-            folders.refuse_another_model(folder, description)
-            return
-        folders.write_config(folder, description)
-        folders.forget_earlier_run(folder)
-        self.tokenizer_.save(folder / "tokenizer.json")
 
-    def _summary(self, held_out: HeldOut) -> dict:
-        history, parameters = self.history_, list(self.model_.parameters())
-        return {
-            "val_loss": history.best_val_loss,
-            "val_bits_per_byte": held_out.bits_per_byte(history.best_val_loss),
-            "seconds": history.seconds,
-            "tokens_per_second": history.tokens_per_second,
-            "parameters": sum(p.numel() for p in parameters),
-            "steps": history.steps,
-            "best_step": history.best_step,
-            "stopped": history.stopped,
-            "device": parameters[0].device.type,
-        }
+def _refuse_short(num_tokens: int, context_length: int) -> None:
+    if num_tokens <= context_length:
+        smaller = [name for name, preset in PRESETS.items() if preset.context_length < num_tokens]
+        raise ValueError(
+            f"the text has {num_tokens} tokens, but a context of {context_length} needs at least {context_length + 1}: "
+            f"give more text{f' or a smaller preset (--preset {smaller[-1]})' if smaller else ''}"
+        )
+
+
+def _fingerprints(text: str, held_out: str) -> dict[str, str]:
+    parts = {"train": text, "held_out": held_out, "whole": text + held_out}
+    return {name: folders.fingerprint([part]) for name, part in parts.items()}
 
 
 def _joined(texts: str | Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from minigen.generate import Sampling, generate
 from minigen.models.gpt import GPT
 from minigen.tokenizers import Tokenizer
+from minigen.tokenizers.base import unknown_characters_error
 
 
 def write(
@@ -22,7 +23,7 @@ def write(
         raise ValueError('the prompt is empty: give at least one character to begin with, for instance "\\n"')
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens must be 0 or above, got {max_new_tokens}")
-    tokens = [tokenizer.encode(prompt)[-model.config.context_length :] for prompt in prompts]
+    tokens = [_encode(tokenizer, prompt)[-model.config.context_length :] for prompt in prompts]
     steps = generate(
         model.next_token_function(),
         tokens,
@@ -33,6 +34,21 @@ def write(
         device=next(model.parameters()).device,
     )
     return _pieces(_without_dropout(model, steps), tokenizer, len(prompts))
+
+
+def usual_prompt(tokenizer: Tokenizer) -> str:
+    """A line break; where the training text had none, a space, or else the first of its characters."""
+    return next((sign for sign in "\n " if not tokenizer.count_unknown(sign)), None) or tokenizer.decode([1])
+
+
+def _encode(tokenizer: Tokenizer, prompt: str) -> list[int]:
+    if not tokenizer.count_unknown(prompt):
+        return tokenizer.encode(prompt)
+    unknown = [character for character in prompt if tokenizer.count_unknown(character)]
+    advice = "leave them out of the prompt, or train with --tokenizer byte, which knows every character"
+    if tokenizer.name != "char":
+        advice = "they are no characters at all: repair the prompt"
+    raise unknown_characters_error(unknown, "the text that the model was trained on", advice)
 
 
 def _without_dropout(model: GPT, steps: Iterator[list[int | None]]) -> Iterator[list[int | None]]:

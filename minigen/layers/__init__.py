@@ -14,6 +14,7 @@ from minigen.layers.positions import (
     LearnedPositions,
     Rotary,
     SinusoidalPositions,
+    make_positions,
     rotate,
     sinusoidal,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "SinusoidalPositions",
     "attention_weights",
     "causal_mask",
+    "make_positions",
     "padding_mask",
     "rotate",
     "scaled_dot_product_attention",

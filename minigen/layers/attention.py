@@ -14,6 +14,7 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
 
     q: (..., T, Dh), k: (..., S, Dh) -> (..., T, S); each row is >= 0 and sums to 1.
     mask: bool, broadcasts to (..., T, S); True = may attend; each query needs one True.
+    A row without any True gives NaN here, and zeros in the fused kernel.
     Source: Vaswani et al. 2017, section 3.2.1.
     """
     scores = q @ k.mT / q.shape[-1] ** 0.5  # (..., T, S)

@@ -25,6 +25,17 @@ class LayerCache:
         self.length = end
         return self.keys[:, :, :end], self.values[:, :, :end]
 
+    def select(self, rows: Tensor, memory_too: bool) -> None:
+        """Row i becomes what row rows[i] was; rows may repeat or leave out some. rows: (N,) integers."""
+        for name in ("keys", "values"):
+            old = getattr(self, name)
+            new = old.new_empty((len(rows), *old.shape[1:]))
+            new[:, :, : self.length] = old[rows, :, : self.length]
+            setattr(self, name, new)
+        if memory_too and self.memory is not None:
+            keys, values = self.memory
+            self.memory = keys[rows], values[rows]
+
     def remember(self, project: Callable[[Tensor], tuple[Tensor, Tensor]], context: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-attention: the encoder's keys and values never change, so they are projected once."""
         if self.memory is None:
@@ -56,6 +67,14 @@ class KVCache:
     def capacity(self) -> int:
         """How many tokens fit."""
         return self.layers[0].keys.shape[2]
+
+    def select(self, rows: Tensor, memory_too: bool = True) -> None:
+        """Each row becomes what row rows[i] was: a beam search goes on from its best rows, copied or dropped.
+
+        memory_too=False leaves what cross-attention remembers, where rows only trade places within a sentence.
+        """
+        for layer in self.layers:
+            layer.select(rows, memory_too)
 
     def clear(self) -> None:
         """Forgets all tokens; the buffers are kept for the next ones."""

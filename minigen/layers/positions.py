@@ -84,6 +84,22 @@ def rotate_explicit(pairs: Tensor, rotation: Tensor) -> Tensor:
     return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1)
 
 
+def make_positions(
+    kind: str, context_length: int, width: int, head_width: int
+) -> tuple[Rotary | None, LearnedPositions | SinusoidalPositions | None]:
+    """(angles for the attention, or None; what is added to the embeddings, or None): one of the two is there.
+
+    kind: "rotary", "learned" or "sinusoidal". ValueError for another.
+    """
+    if kind == "rotary":
+        return Rotary(context_length, head_width), None
+    if kind == "learned":
+        return None, LearnedPositions(context_length, width)
+    if kind == "sinusoidal":
+        return None, SinusoidalPositions(context_length, width)
+    raise ValueError(f"unknown positions {kind!r}: choose 'rotary', 'learned' or 'sinusoidal'")
+
+
 def _rows(table: Tensor, start: int, length: int) -> Tensor:
     if start + length > table.shape[0]:
         raise ValueError(

@@ -1,1 +1,1 @@
-"""Whole models: GPT and n-grams."""
+"""Whole models: GPT, encoder-decoder and n-grams."""

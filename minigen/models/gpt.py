@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from minigen.layers import BlockConfig, Decoder, KVCache, LearnedPositions, Rotary, SinusoidalPositions
+from minigen.layers import BlockConfig, Decoder, KVCache, make_positions
 
 IGNORED = -100  # a target that counts for nothing: padding at the end of a held-out split
 
@@ -42,15 +42,8 @@ class GPT(nn.Module):
         self.config = config
         width, num_heads = config.block.width, config.block.num_heads
         self.embedding = nn.Embedding(config.vocab_size, width)
-        self.rotary = self.positions = None
-        if config.positions == "rotary":
-            self.rotary = Rotary(config.context_length, width // num_heads)
-        elif config.positions == "learned":
-            self.positions = LearnedPositions(config.context_length, width)
-        elif config.positions == "sinusoidal":
-            self.positions = SinusoidalPositions(config.context_length, width)
-        else:
-            raise ValueError(f"unknown positions {config.positions!r}: choose 'rotary', 'learned' or 'sinusoidal'")
+        kind, context_length = config.positions, config.context_length
+        self.rotary, self.positions = make_positions(kind, context_length, width, width // num_heads)
         self.dropout = nn.Dropout(config.block.dropout)
         self.decoder = Decoder(config.block, config.num_layers)
         self.head = nn.Linear(width, config.vocab_size, bias=False)

@@ -30,12 +30,16 @@ def load_model(model: nn.Module, path: Path) -> None:
     _copy_parameters(model, tensors, path)
 
 
-def save_checkpoint(path: Path, model: nn.Module, optimizers: list[Optimizer], state: dict) -> None:
+def save_checkpoint(
+    path: Path, model: nn.Module, optimizers: list[Optimizer], state: dict, best: dict[str, Tensor] | None = None
+) -> None:
     """Writes all that `load_checkpoint` needs to go on as if nothing had happened.
 
-    state: JSON values (step, seconds, ...). The states of torch's random generators are added.
+    state: JSON values (step, seconds, ...). best: the best parameters so far, if they are others than the model's.
+    The states of torch's random generators are added.
     """
     tensors = {f"model.{name}": parameter for name, parameter in model.named_parameters()}
+    tensors |= {f"best.{name}": parameter for name, parameter in (best or {}).items()}
     for number, optimizer in enumerate(optimizers):
         for index, values in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{index}.{key}": torch.as_tensor(v) for key, v in values.items()}
@@ -50,8 +54,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizers: list[Optimizer]) -
     """Restores model, optimisers and random generators; returns the state that was saved with them."""
     state = read_state(path)
     tensors, _ = _read(path)
-    prefix = "model."
-    _copy_parameters(model, {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}, path)
+    _copy_parameters(model, _below("model.", tensors), path)
     for number, optimizer in enumerate(optimizers):
         states: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
@@ -66,6 +69,11 @@ def load_checkpoint(path: Path, model: nn.Module, optimizers: list[Optimizer]) -
     return state
 
 
+def load_best(path: Path, model: nn.Module) -> None:
+    """Gives the model the best parameters that `save_checkpoint` was given; all else stays as it is."""
+    _copy_parameters(model, _below("best.", _read(path)[0]), path)
+
+
 def read_state(path: Path) -> dict:
     """The state that was given to `save_checkpoint`, alone.
 
@@ -78,13 +86,17 @@ def read_state(path: Path) -> dict:
     return json.loads(metadata["state"])
 
 
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
 def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no checkpoint {path}")
+        raise FileNotFoundError(f"there is no checkpoint {path}: nothing was saved yet, or it was removed")
     try:
         with safe_open(path, framework="pt") as file:
             names = list(file.keys()) if tensors else []
@@ -100,12 +112,10 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
 @torch.no_grad()
 def _copy_parameters(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     own = dict(model.named_parameters())
-    missing, foreign = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
-    if missing or foreign:
-        raise ValueError(
-            f"{path} does not fit the config: {len(missing)} parameters are missing ({', '.join(missing[:3])}), "
-            f"{len(foreign)} are unknown ({', '.join(foreign[:3])})"
-        )
+    wrong = {"missing": sorted(own.keys() - tensors.keys()), "unknown": sorted(tensors.keys() - own.keys())}
+    if any(wrong.values()):
+        told = (f"{_count(names)} {how} ({_some(names)})" for how, names in wrong.items() if names)
+        raise ValueError(f"{path} does not fit the config: {', '.join(told)}")
     for name, parameter in own.items():
         if parameter.shape != tensors[name].shape:
             raise ValueError(
@@ -114,3 +124,11 @@ def _copy_parameters(model: nn.Module, tensors: dict[str, Tensor], path: Path) -
             )
     for name, parameter in own.items():
         parameter.copy_(tensors[name])
+
+
+def _count(names: list[str]) -> str:
+    return "1 parameter is" if len(names) == 1 else f"{len(names)} parameters are"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

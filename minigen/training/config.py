@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from minigen.training.schedules import SCHEDULES
 
+USUAL_LEARNING_RATE = {"muon": 0.02, "adamw": 0.002}  # peak rates that train the small models of the course
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -16,8 +18,9 @@ class TrainConfig:
     warmup, decay: shares of the run in which the rate rises to its peak and falls to zero ("trapezoid");
         "cosine" falls from the end of the warm-up on, to a tenth.
     clip: largest norm of the gradient. accumulate: batches whose gradients are added up in a step.
-    evaluations: how often the held-out split is measured, evenly over the run; patience: stop after so many
-        evaluations without a new best. precision: "auto", "fp32" or "bf16".
+    evaluations: how often the held-out split is measured, evenly over the run; while minutes are the budget that
+        runs out first, those are left out that would take more than 15 % of the time, but never the last.
+        patience: stop after so many evaluations without a new best. precision: "auto", "fp32" or "bf16".
     """
 
     steps: int | None = None
@@ -60,3 +63,9 @@ class TrainConfig:
             raise ValueError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
         if self.warmup < 0 or self.decay < 0 or self.warmup + self.decay > 1:
             raise ValueError(f"warmup {self.warmup} and decay {self.decay} must be shares that add up to at most 1")
+
+    @property
+    def budget(self) -> str:
+        """In words: "200 steps", or "2 epochs or 1.5 minutes", whichever ends first."""
+        set_ones = [(name, value) for name in ("steps", "epochs", "minutes") if (value := getattr(self, name))]
+        return " or ".join(f"{value:g} {name if value != 1 else name[:-1]}" for name, value in set_ones)

@@ -29,6 +29,11 @@ class History:
         return self.rows[-1]["step"] if self.rows else 0
 
     @property
+    def measured(self) -> bool:
+        """Whether the held-out split was measured after training began."""
+        return any("val_loss" in row and row["step"] > 0 for row in self.rows)
+
+    @property
     def tokens_per_second(self) -> float:
         """Training targets a second."""
         return self.tokens / self.seconds if self.seconds else 0.0

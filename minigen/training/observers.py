@@ -22,7 +22,7 @@ class TensorBoard:
     def __call__(self, row: dict) -> None:
         for name, value in row.items():
             if name not in ("step", "seconds"):
-                self.writer.add_scalar(name, value, row["step"], walltime=row["seconds"])
+                self.writer.add_scalar(name, value, row["step"])
         self.writer.flush()
 
 

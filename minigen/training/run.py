@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from minigen.device import pick_precision, seed_everything
+from minigen.training.bar import Bar
+from minigen.training.budget import Budget
 from minigen.training.config import TrainConfig
-from minigen.training.errors import TrainingDiverged
+from minigen.training.errors import TrainingDiverged, stop_if_diverged
 from minigen.training.evaluate import autocast, evaluate, to_device
 from minigen.training.history import History
 from minigen.training.interrupt import deferred_interrupt
@@ -23,7 +25,7 @@ from minigen.training.settings import refuse_another_run, run_settings
 from minigen.training.store import Store
 
 LOG_EVERY = 10  # steps between rows of the history; each row waits for the device
-SAVE_EVERY = 100  # steps between checkpoints without a held-out split; with one, each measurement saves
+SAVE_EVERY = 100  # steps between checkpoints without a held-out split; with one, whenever a measurement is due
 
 
 class Batches(Protocol):
@@ -55,15 +57,14 @@ class Run:
         use_precision(self.optimizers, self.precision)
         self.schedule = SCHEDULES[config.schedule]
         self.store = Store(Path(out) if out else None, model, self.optimizers)
-        self.history = History()
-        self.step, self.seconds, self.earlier_wall_clock = 0, 0.0, 0.0
-        self.evaluations, self.unimproved, self.evaluation_seconds = 0, 0, 0.0
+        self.history, self.budget = History(), Budget(config, len(batches))
+        self.step, self.seconds = 0, 0.0
+        self.evaluations, self.unimproved = 0, 0
         self.pending: list[Tensor] = []  # (loss, targets) of the steps since the last row of the history
         self.interrupted = False
 
     def go(self, resume: bool, progress: bool) -> History:
         """Trains until the budget, the patience or the user ends it."""
-        self.started = time.perf_counter()
         if resume:
             self._resume()
         else:
@@ -72,10 +73,13 @@ class Run:
             self._log(self._evaluate())
         self.model.train()
         try:
-            with deferred_interrupt(self._interrupt), self._bar(progress) as bar:
+            with (
+                deferred_interrupt(self._interrupt),
+                Bar(self.budget.steps, self.config.minutes, self.step, progress) as bar,
+            ):
                 used = self.progress
                 while used < 1 and not self.interrupted and not self._out_of_patience():
-                    used = self._train_until_next_row(used)
+                    used = self._train_until_next_row(used, bar)
                     self._show(bar)
         except TrainingDiverged:
             self.store.restore_best()
@@ -89,24 +93,11 @@ class Run:
         return self.history
 
     @property
-    def wall_clock(self) -> float:
-        """Seconds since the run began, those of earlier sessions included."""
-        return self.earlier_wall_clock + time.perf_counter() - self.started
-
-    @property
     def progress(self) -> float:
         """The share of the budget that is used up, 0 to 1."""
-        c, shares = self.config, [0.0]
-        if c.steps:
-            shares.append(self.step / c.steps)
-        if c.epochs:
-            shares.append(self.step * c.accumulate / (c.epochs * len(self.batches)))
-        if c.minutes:
-            # The last evaluation is part of the minutes that the user gave.
-            shares.append((self.wall_clock + self.evaluation_seconds) / (60 * c.minutes))
-        return min(1.0, max(shares))
+        return self.budget.used(self.step)
 
-    def _train_until_next_row(self, progress: float) -> float:
+    def _train_until_next_row(self, progress: float, bar: Bar) -> float:
         """Steps from `progress` on, and their row; returns the progress after it.
 
         Ctrl-C ends it between two rows. The losses so far then wait for the resumed run, so that its history,
@@ -118,6 +109,8 @@ class Run:
             self.step += 1
             progress = self.progress
             due = progress >= 1 or self.step % LOG_EVERY == 0 or self._evaluations_by(progress) > self.evaluations
+            if bar.is_old and not due:
+                self._show(bar)
         losses, counts = self._fetch_pending()  # waits for the device, so the clock below is right
         self.seconds += time.perf_counter() - start
         if not due:
@@ -125,12 +118,13 @@ class Run:
         self.pending = []
         self.history.tokens += int(sum(counts))
         row: dict = {"train_loss": sum(losses) / len(losses)}
-        measure = self._evaluations_by(progress) > self.evaluations or progress >= 1
+        milestone = progress >= 1 or self._evaluations_by(progress) > self.evaluations
+        self.evaluations = self._evaluations_by(progress)
+        measure = progress >= 1 or (milestone and self.budget.affords_evaluation(self.step))
         if measure:
-            self.evaluations = self._evaluations_by(progress)
             row |= self._evaluate()
         self._log(row)
-        if "val_loss" in row or (self.held_out is None and self.step % SAVE_EVERY == 0):
+        if milestone if self.held_out is not None else self.step % SAVE_EVERY == 0:
             self.store.save(self._state(), self.history)
         return self.progress if measure else progress  # a run ends with a measurement
 
@@ -138,7 +132,7 @@ class Run:
         if not self.pending:
             return [], []
         losses, counts = torch.stack(self.pending).T.tolist()
-        self._stop_if_diverged(sum(losses) / len(losses))
+        self._check(sum(losses) / len(losses))
         return losses, counts
 
     def _set_learning_rate(self, progress: float) -> None:
@@ -177,28 +171,20 @@ class Run:
             return {}
         start = time.perf_counter()
         val_loss = evaluate(self.model, self.held_out, self.precision)
-        self._stop_if_diverged(val_loss)
+        self._check(val_loss)
         if val_loss < self.history.best_val_loss:
             self.history.best_val_loss, self.history.best_step, self.unimproved = val_loss, self.step, 0
             self.store.keep_best()
         else:
             self.unimproved += 1
-        self.evaluation_seconds = time.perf_counter() - start
+        self.budget.evaluation_took(time.perf_counter() - start)
         return {"val_loss": val_loss}
 
     def _out_of_patience(self) -> bool:
         return self.config.patience is not None and self.unimproved >= self.config.patience
 
-    def _stop_if_diverged(self, loss: float) -> None:
-        losses = (row[name] for row in self.history.rows for name in ("val_loss", "train_loss") if name in row)
-        first = next(losses, math.inf)
-        if math.isfinite(loss) and loss <= 2 * first + 1:
-            return
-        began = f" (it began at {first:.3g})" if math.isfinite(first) else ""
-        raise TrainingDiverged(
-            f"the loss is {loss:.3g} at step {self.step}{began}: training has diverged. "
-            f"Try a learning rate of {self.config.learning_rate / 3:.2g} or a longer warm-up. {self.store.place()}"
-        )
+    def _check(self, loss: float) -> None:
+        stop_if_diverged(loss, self.step, self.history, self.config, self.store.place())
 
     def _log(self, row: dict) -> None:
         rate = self.optimizers[-1].param_groups[0]["lr"]
@@ -211,7 +197,8 @@ class Run:
         return {
             "step": self.step,
             "seconds": self.seconds,
-            "wall_clock": self.wall_clock,
+            "wall_clock": self.budget.wall_clock,
+            "evaluation_seconds": [self.budget.evaluation_seconds, self.budget.last_evaluation],
             "unimproved": self.unimproved,
             "pending": [pair.tolist() for pair in self.pending],
             "settings": self.settings,
@@ -225,26 +212,26 @@ class Run:
             self.precision = getattr(torch, self.settings["precision"])
             use_precision(self.optimizers, self.precision)
         refuse_another_run(state["settings"], self.settings)
-        self.store.load(has_best=math.isfinite(state["history"]["best_val_loss"]))
-        self.step, self.seconds, self.earlier_wall_clock = state["step"], state["seconds"], state["wall_clock"]
+        self.history = History(**state["history"] | {"stopped": "budget"})
+        self.store.load(self.history.best_step if math.isfinite(self.history.best_val_loss) else None)
+        self.step, self.seconds, self.budget.earlier = state["step"], state["seconds"], state["wall_clock"]
+        self.budget.evaluation_seconds, self.budget.last_evaluation = state["evaluation_seconds"]
         self.unimproved = state["unimproved"]
         self.pending = [torch.tensor(pair, device=self.device) for pair in state["pending"]]
-        self.history = History(**state["history"] | {"stopped": "budget"})
         self.evaluations = self._evaluations_by(self.progress)
+        if self.progress >= 1 or self._out_of_patience():
+            c = self.config
+            what = f"budget of {c.budget}" if self.progress >= 1 else f"patience of {c.patience} evaluations"
+            warnings.warn(
+                f"this run is finished: its {what} was used up at step {self.step:,}. Nothing is trained; "
+                "to train on, resume it with a larger one",
+                stacklevel=4,
+            )
 
     def _interrupt(self) -> None:
         self.interrupted = True
 
-    def _bar(self, visible: bool) -> tqdm:
-        c = self.config
-        steps = [n for n in (c.steps, c.epochs and math.ceil(c.epochs * len(self.batches) / c.accumulate)) if n]
-        total, unit = (min(steps), "step") if steps else (round(60 * c.minutes), "s")
-        return tqdm(total=total, unit=unit, disable=not visible)
-
-    def _show(self, bar: tqdm) -> None:
-        loss = self.history.rows[-1].get("train_loss", math.nan)
-        best = self.history.best_val_loss
-        held_out = "" if math.isinf(best) else f", best held out {best:.3f}"
-        bar.set_postfix_str(f"loss {loss:.3f}{held_out}", refresh=False)
-        done = self.step if self.config.steps or self.config.epochs else round(self.wall_clock)
-        bar.update(min(done, bar.total or done) - bar.n)
+    def _show(self, bar: Bar) -> None:
+        rows = self.history.rows
+        loss = float(self.pending[-1][0]) if self.pending else rows[-1].get("train_loss", math.nan)
+        bar.show(self.step, self.budget.wall_clock, loss, self.history.best_val_loss)

@@ -1,5 +1,6 @@
 """What a run leaves on disk, and that nothing is lost when the disk is full."""
 
+import shutil
 import tempfile
 import warnings
 from pathlib import Path
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from minigen.files import make_folder, write_atomically
-from minigen.training.checkpoints import load_checkpoint, load_model, read_state, save_checkpoint, save_model
+from minigen.training.checkpoints import load_best, load_checkpoint, read_state, save_checkpoint, save_model
 from minigen.training.history import History
 
 
@@ -28,6 +29,8 @@ class Store:
             make_folder(folder)
             write_atomically(folder / ".writable", b"")
             (folder / ".writable").unlink()
+            for half in folder.glob(".*.safetensors.*.tmp"):  # of a session that was killed while it wrote
+                half.unlink(missing_ok=True)
 
     def keep_best(self) -> None:
         """The weights as they are now are the best so far."""
@@ -43,16 +46,19 @@ class Store:
             warnings.warn(f"{error.strerror}; training goes on and tries again at the next evaluation", stacklevel=2)
 
     def finish(self, state: dict, history: History) -> None:
-        """Saves for the last time, and gives the model its best weights."""
+        """Saves for the last time, and gives the model its best weights.
+
+        A run that was never measured after its first step has no best weights: the model keeps its last ones.
+        """
         try:
             if self.folder:
                 self._write(self.folder, state, history)
         except OSError as error:
-            rescue = Path(tempfile.mkdtemp(prefix="minigen-rescue-"))
-            self._write(rescue, state, history)
+            rescue = self._rescue(state, history)
             raise OSError(error.errno, f"{error.strerror}; the trained weights are safe in {rescue}") from error
         finally:
-            self.restore_best()
+            if history.measured:
+                self.restore_best()
 
     def read_state(self) -> dict:
         """The state of the run in the folder; changes nothing."""
@@ -63,12 +69,15 @@ class Store:
             raise FileNotFoundError(f"{self.folder} holds no run to resume (no last.safetensors): start without resume")
         return read_state(last)
 
-    def load(self, has_best: bool) -> None:
+    def load(self, best_step: int | None) -> None:
         """Model, optimisers and random state become what was saved, and so do the best weights if there are any."""
-        if has_best:
-            load_model(self.model, self.folder / "model.safetensors")
+        last = self.folder / "last.safetensors"
+        if best_step is not None and best_step != read_state(last)["step"]:
+            load_best(last, self.model)
             self.keep_best()
-        load_checkpoint(self.folder / "last.safetensors", self.model, self.optimizers)
+        state = load_checkpoint(last, self.model, self.optimizers)
+        if best_step == state["step"]:
+            self.keep_best()
         self.saved = True
 
     def place(self) -> str:
@@ -78,10 +87,22 @@ class Store:
         return "Nothing was saved yet."
 
     def _write(self, folder: Path, state: dict, history: History) -> None:
+        # last.safetensors is whole by itself and comes first: wherever the power fails, it is what a resumed run
+        # goes on from, and the other files are at most as new.
+        others = self.best if history.best_step != state["step"] else None
+        save_checkpoint(folder / "last.safetensors", self.model, self.optimizers, state, others)
+        # The weights before the first step may be the best so far, but they are no result of training.
+        save_model(self.model, folder / "model.safetensors", self.best if history.measured else None)
         write_atomically(folder / "history.jsonl", history.to_jsonl())
-        save_model(self.model, folder / "model.safetensors", self.best)
-        save_checkpoint(folder / "last.safetensors", self.model, self.optimizers, state)
         self.saved = self.saved or folder == self.folder
+
+    def _rescue(self, state: dict, history: History) -> Path:
+        """A temporary folder with all that the run has, and what its own folder says about the model."""
+        rescue = Path(tempfile.mkdtemp(prefix="minigen-rescue-"))
+        self._write(rescue, state, history)
+        for path in self.folder.glob("*.json"):
+            shutil.copy(path, rescue)
+        return rescue
 
     @torch.no_grad()
     def restore_best(self) -> None:

@@ -1,0 +1,138 @@
+"""Training tokens a second against torch.nn.Transformer; beam search against transformers' MarianMT; same shapes."""
+
+import logging
+
+import torch
+import torch.nn.functional as F
+from common import arguments, machine, seconds_in_turns, table
+from torch import Tensor, nn
+
+from minigen.beam_search import BeamConfig, beam_search
+from minigen.data.pairs import pair_batch
+from minigen.device import pick_precision
+from minigen.models.encoder_decoder import EncoderDecoder
+from minigen.presets import TRANSLATION_PRESETS, TranslationPreset
+from minigen.training.evaluate import autocast
+
+VOCAB_SIZE = 4000
+NEW_TOKENS = 24  # of each translation, whatever a model with random weights would say
+SENTENCES = 32
+
+
+class TorchTransformer(nn.Module):
+    """torch.nn.Transformer with embeddings, learned positions and a head."""
+
+    def __init__(self, shape: TranslationPreset):
+        super().__init__()
+        layers = {"num_encoder_layers": shape.num_encoder_layers, "num_decoder_layers": shape.num_decoder_layers}
+        rest = {"dropout": shape.dropout, "activation": "relu", "batch_first": True, "norm_first": True}
+        self.body = nn.Transformer(shape.width, shape.num_heads, dim_feedforward=4 * shape.width, **layers, **rest)
+        self.embedding = nn.Embedding(VOCAB_SIZE + 1, shape.width)
+        self.positions = nn.Embedding(shape.context_length, shape.width)
+        self.head = nn.Linear(shape.width, VOCAB_SIZE + 1, bias=False)
+
+    def forward(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """The mean loss."""
+        source, source_mask, inputs, targets = batch
+        hidden_source = ~source_mask[:, 0, 0]
+        x, y = (self.embedding(t) + self.positions.weight[: t.shape[1]] for t in (source, inputs))
+        later = nn.Transformer.generate_square_subsequent_mask(inputs.shape[1], dtype=torch.bool)
+        masks = {"src_key_padding_mask": hidden_source, "memory_key_padding_mask": hidden_source}
+        hidden = self.body(x, y, tgt_mask=later, tgt_is_causal=True, **masks)
+        return F.cross_entropy(self.head(hidden).flatten(0, 1).float(), targets.flatten(), label_smoothing=0.1)
+
+
+def training(shape: TranslationPreset, device: torch.device, rounds: int) -> None:
+    """Forward, backward and AdamW's step, in turns."""
+    length = 14
+    number = shape.tokens_per_batch // (2 * (length + 1))
+    sentences = [torch.randint(VOCAB_SIZE, (length - i % 3,)) for i in range(2 * number)]
+    batch = tuple(part.to(device) for part in pair_batch(sentences[:number], sentences[number:], VOCAB_SIZE))
+    ours, theirs = EncoderDecoder(shape.model(VOCAB_SIZE)).to(device), TorchTransformer(shape).to(device)
+    losses = {
+        "minigen": (ours, lambda: _mean(*ours.loss(batch))),
+        "torch.nn.Transformer": (theirs, lambda: theirs(batch)),
+    }
+    precision = pick_precision(device)
+    actions = {name: _step(model, loss, device, precision) for name, (model, loss) in losses.items()}
+    seconds = seconds_in_turns(actions, device, rounds)
+    tokens = sum(len(s) + 1 for s in sentences)
+    rows = [[name, tokens / t, seconds["torch.nn.Transformer"] / t] for name, t in seconds.items()]
+    table(["training", "tokens a second, both sides", "ratio (goal: 1.2)"], rows)
+
+
+def _mean(total: Tensor, count: Tensor) -> Tensor:
+    return total / count
+
+
+def _step(model, loss, device, precision):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=device.type != "mps")
+
+    def step() -> None:
+        with autocast(device, precision):
+            value = loss()
+        value.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def searching(shape: TranslationPreset, device: torch.device, rounds: int) -> None:
+    """Beam search of 4 beams, random weights, as many tokens for both."""
+    logging.disable(logging.WARNING)
+    from transformers import MarianConfig, MarianMTModel
+
+    ours = EncoderDecoder(shape.model(VOCAB_SIZE)).to(device).eval()
+    nn.init.normal_(ours.head.weight)  # it starts at zero, where all sentences are equally good
+    config = MarianConfig(
+        vocab_size=VOCAB_SIZE + 1,
+        d_model=shape.width,
+        encoder_layers=shape.num_encoder_layers,
+        decoder_layers=shape.num_decoder_layers,
+        encoder_attention_heads=shape.num_heads,
+        decoder_attention_heads=shape.num_heads,
+        encoder_ffn_dim=4 * shape.width,
+        decoder_ffn_dim=4 * shape.width,
+        max_position_embeddings=shape.context_length,
+        pad_token_id=VOCAB_SIZE,
+        eos_token_id=VOCAB_SIZE,
+        decoder_start_token_id=VOCAB_SIZE,
+        forced_eos_token_id=None,
+    )
+    theirs = MarianMTModel(config).to(device).eval()
+    source = torch.randint(VOCAB_SIZE, (SENTENCES, 15), device=device)
+    mask = torch.ones(SENTENCES, 1, 1, 15, dtype=torch.bool, device=device)
+
+    def marian() -> None:
+        limits = {"max_new_tokens": NEW_TOKENS, "min_new_tokens": NEW_TOKENS}
+        theirs.generate(source, attention_mask=mask[:, 0, 0].long(), num_beams=4, do_sample=False, **limits)
+
+    def minigen() -> None:
+        step = ours.next_token_function(source, mask)
+        longest = torch.full((SENTENCES,), NEW_TOKENS, device=device)
+        beam_search(lambda *a: _never_ending(step(*a)), longest, ours.boundary, BeamConfig(4))
+
+    seconds = seconds_in_turns({"minigen": minigen, "transformers MarianMT": marian}, device, rounds)
+    rows = [[name, SENTENCES / t, seconds["transformers MarianMT"] / t] for name, t in seconds.items()]
+    table([f"beam of 4, {SENTENCES} sentences of {NEW_TOKENS} tokens", "sentences a second", "ratio (goal: 1.5)"], rows)
+
+
+def _never_ending(logits: Tensor) -> Tensor:
+    logits[:, VOCAB_SIZE] = -1e9
+    return logits
+
+
+def main() -> None:
+    """Both questions, at the shape of a preset."""
+    parser = arguments(__doc__)
+    parser.add_argument("--preset", default="laptop", choices=list(TRANSLATION_PRESETS))
+    parser.add_argument("--rounds", type=int, default=9)
+    options = parser.parse_args()
+    device, shape = machine(options.device), TRANSLATION_PRESETS[options.preset]
+    training(shape, device, options.rounds)
+    searching(shape, device, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
