@@ -83,6 +83,18 @@ def test_wider_beams_find_better_sentences_and_never_worse_ones():
     assert totals[-1] > totals[0] + 1
 
 
+@pytest.mark.parametrize("length_penalty", [0.0, 0.6, 1.0])
+def test_unlikely_sentences_that_end_early_do_not_stop_the_search_before_a_sure_one_is_written(length_penalty):
+    sure = (0, 1, 2, 0, 1, 2, END)
+
+    def logits(prefix: tuple[int, ...]) -> Tensor:
+        follows = sure[len(prefix)] if prefix == sure[: len(prefix)] else END
+        return 10.0 * torch.nn.functional.one_hot(torch.tensor(follows), V)
+
+    ((found,),) = beam_search(stepper([logits]), torch.tensor([10]), END, BeamConfig(3, length_penalty))
+    assert found.tokens == list(sure[:-1])
+
+
 def test_a_batch_gives_what_each_sentence_gives_alone():
     languages, max_lengths = [language(seed) for seed in range(8)], torch.tensor([3, 9, 1, 7, 5, 2, 8, 4])
     config = BeamConfig(beam_size=3, num_best=3)

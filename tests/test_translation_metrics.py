@@ -19,6 +19,20 @@ def test_scores_are_those_of_sacrebleu():
     assert scores["sentences"] == 15
 
 
+def test_intervals_are_those_of_sacrebleus_own_bootstrap():
+    scores = translation_scores(HYPOTHESES * 4, REFERENCES * 4)
+    for name, metric in (("bleu", sacrebleu.BLEU()), ("chrf", sacrebleu.CHRF())):
+        theirs = metric.corpus_score(HYPOTHESES * 4, [REFERENCES * 4], n_bootstrap=1000)
+        assert scores[f"{name}_interval"] == pytest.approx(theirs._ci, rel=0.1)
+
+
+def test_translations_that_share_nothing_with_their_references_score_0():
+    scores = translation_scores(["xyz"] * 19 + ["a b c d e"], ["a b c d e"] * 20)
+    assert 0 <= scores["bleu"] < 10
+    nothing = translation_scores(["xyz"] * 20, ["a b c d"] * 20)
+    assert nothing["bleu"] == nothing["chrf"] == nothing["exact_match"] == nothing["bleu_interval"] == 0
+
+
 def test_intervals_shrink_with_the_number_of_sentences():
     few, many = (translation_scores(HYPOTHESES * n, REFERENCES * n) for n in (1, 16))
     for name in ("bleu", "chrf", "exact_match"):

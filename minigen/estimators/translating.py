@@ -46,7 +46,7 @@ def translate(
             for rows in _batches([len(source) for source in tokens]):
                 source, mask = (part.to(device) for part in pad_sources([tokens[r] for r in rows], model.boundary))
                 longest = torch.tensor([min(context, 2 * len(tokens[r]) + 10) for r in rows], device=device)
-                step = model.next_token_function(source, mask)
+                step = model.next_token_function(source, mask, int(longest.max()))
                 for row, hypotheses in zip(rows, beam_search(step, longest, model.boundary, config), strict=True):
                     found[row] = [(_text(tokenizer, h.tokens), h.score) for h in hypotheses]
                 bar.update(len(rows))

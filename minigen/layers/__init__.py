@@ -7,6 +7,7 @@ from minigen.layers.attention import (
 )
 from minigen.layers.block import Block, BlockConfig
 from minigen.layers.cache import KVCache
+from minigen.layers.dropout import Dropout
 from minigen.layers.feed_forward import FeedForward
 from minigen.layers.masks import causal_mask, padding_mask
 from minigen.layers.norm import LayerNorm, RMSNorm
@@ -24,6 +25,7 @@ __all__ = [
     "Block",
     "BlockConfig",
     "Decoder",
+    "Dropout",
     "Encoder",
     "FeedForward",
     "KVCache",

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from minigen.layers.attention import MultiHeadAttention
 from minigen.layers.cache import LayerCache
+from minigen.layers.dropout import Dropout
 from minigen.layers.feed_forward import FeedForward
 from minigen.layers.norm import LayerNorm, RMSNorm
 
@@ -58,7 +59,7 @@ class Block(nn.Module):
             self.cross_norm = c.make_norm()
         self.feed_forward = FeedForward(c.width, c.hidden_size or 4 * c.width, c.activation, c.bias, c.dropout)
         self.feed_forward_norm = c.make_norm()
-        self.dropout = nn.Dropout(c.dropout) if c.dropout else nn.Identity()
+        self.dropout = Dropout(c.dropout)
 
     def forward(
         self,

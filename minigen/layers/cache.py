@@ -27,14 +27,11 @@ class LayerCache:
 
     def select(self, rows: Tensor, memory_too: bool) -> None:
         """Row i becomes what row rows[i] was; rows may repeat or leave out some. rows: (N,) integers."""
-        for name in ("keys", "values"):
-            old = getattr(self, name)
-            new = old.new_empty((len(rows), *old.shape[1:]))
-            new[:, :, : self.length] = old[rows, :, : self.length]
-            setattr(self, name, new)
+        # Whole rows, also what is still empty of them: one long copy a row is faster than many short ones.
+        self.keys, self.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
         if memory_too and self.memory is not None:
             keys, values = self.memory
-            self.memory = keys[rows], values[rows]
+            self.memory = keys.index_select(0, rows), values.index_select(0, rows)
 
     def remember(self, project: Callable[[Tensor], tuple[Tensor, Tensor]], context: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-attention: the encoder's keys and values never change, so they are projected once."""

@@ -5,6 +5,8 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from minigen.layers.dropout import Dropout
+
 ACTIVATIONS = {
     "relu": F.relu,
     "gelu": F.gelu,
@@ -26,7 +28,7 @@ class FeedForward(nn.Module):
         self.activation = ACTIVATIONS[activation]
         self.up = nn.Linear(width, hidden_size, bias=bias)
         self.down = nn.Linear(hidden_size, width, bias=bias)
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) -> (..., D)"""

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from minigen.layers import BlockConfig, Decoder, Encoder, KVCache, make_positions
+from minigen.layers import BlockConfig, Decoder, Dropout, Encoder, KVCache, make_positions
 from minigen.models.gpt import IGNORED, initialise
 
 
@@ -53,7 +53,7 @@ class EncoderDecoder(nn.Module):
         if c.source_vocab_size is not None:
             self.source_embedding = nn.Embedding(c.source_vocab_size + 1, block.width)
         self.head = nn.Linear(block.width, c.vocab_size + 1, bias=False)
-        self.dropout = nn.Dropout(block.dropout)
+        self.dropout = Dropout(block.dropout)
         self.apply(initialise)
         # As in `GPT`: tokens that differ from the start, and a head that finds all equally likely. A tied table serves
         # as both, 1 / sqrt(D) as large, and is multiplied by sqrt(D) on the way in (Vaswani et al. 2017, section 3.4).
@@ -105,26 +105,31 @@ class EncoderDecoder(nn.Module):
         return F.cross_entropy(logits, targets[keep], reduction="sum", label_smoothing=smoothing), keep.sum()
 
     @torch.no_grad()
-    def next_token_function(self, source: Tensor, source_mask: Tensor) -> Callable[[Tensor, Tensor | None], Tensor]:
+    def next_token_function(
+        self, source: Tensor, source_mask: Tensor, max_length: int | None = None
+    ) -> Callable[[Tensor, Tensor | None], Tensor]:
         """step(tokens (N,), rows) -> logits (N, V) of what follows; it remembers what it was given, in a cache.
 
         The source (B, S) is encoded once. rows (N,) says which row of the step before each row goes on from (any
         subset, in any order, with copies); None: they stay. Before the first step the rows are those of the source.
+        max_length: the most tokens that will be given, for a cache no larger than that.
         """
         c, memory, mask = self.config, self.encode(source, source_mask), source_mask
-        shape = (len(source), c.block.num_heads, c.context_length, c.block.width // c.block.num_heads)
+        capacity = min(c.context_length, max_length or c.context_length)
+        shape = (len(source), c.block.num_heads, capacity, c.block.width // c.block.num_heads)
         cache = KVCache(c.num_decoder_layers, shape, memory.device, memory.dtype)
         sentences = torch.arange(len(source), device=memory.device)
 
         @torch.no_grad()
         def step(tokens: Tensor, rows: Tensor | None = None) -> Tensor:
-            nonlocal memory, mask, sentences
+            nonlocal mask, sentences
             if rows is not None:
                 # Beams of one sentence look at the same source: often nothing has to be moved for it.
                 moved = len(rows) != len(sentences) or not torch.equal(sentences[rows], sentences)
                 cache.select(rows, memory_too=moved)
                 if moved:
-                    sentences, memory, mask = sentences[rows], memory[rows], mask[rows]
+                    # The memory itself may stay: after the first step its keys and values are in the cache.
+                    sentences, mask = sentences[rows], mask.index_select(0, rows)
             return self.head(self.decode(tokens[:, None], memory, mask, cache))[:, 0]
 
         return step

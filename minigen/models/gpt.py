@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from minigen.layers import BlockConfig, Decoder, KVCache, make_positions
+from minigen.layers import BlockConfig, Decoder, Dropout, KVCache, make_positions
 
 IGNORED = -100  # a target that counts for nothing: padding at the end of a held-out split
 
@@ -44,7 +44,7 @@ class GPT(nn.Module):
         self.embedding = nn.Embedding(config.vocab_size, width)
         kind, context_length = config.positions, config.context_length
         self.rotary, self.positions = make_positions(kind, context_length, width, width // num_heads)
-        self.dropout = nn.Dropout(config.block.dropout)
+        self.dropout = Dropout(config.block.dropout)
         self.decoder = Decoder(config.block, config.num_layers)
         self.head = nn.Linear(width, config.vocab_size, bias=False)
         self.apply(initialise)
