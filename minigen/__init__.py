@@ -4,7 +4,7 @@ Start with the lessons in `notebooks/`, or with `minigen demo` on the command li
 The pieces, lowest floor first:
 
 layers, tokenizers    attention, feed-forward, norms, positions, masks, blocks; characters, bytes, BPE
-models, data          GPT, encoder-decoder and n-grams; declared sources, splits, batches
+models, data          GPT, encoder-decoder, classifier and n-grams; declared sources, splits, batches
 training, generate    the training loop and its checkpoints; sampling with a KV cache; beam search; metrics
 estimators            whole tasks: fit, generate or predict, score, save, load
 
@@ -17,11 +17,14 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Classifier": "minigen.models.classifier",
+    "ClassifierConfig": "minigen.models.classifier",
     "EncoderDecoder": "minigen.models.encoder_decoder",
     "EncoderDecoderConfig": "minigen.models.encoder_decoder",
     "GPT": "minigen.models.gpt",
     "GPTConfig": "minigen.models.gpt",
     "NGram": "minigen.models.ngram",
+    "TextClassifier": "minigen.estimators",
     "TextGenerator": "minigen.estimators",
     "TrainConfig": "minigen.training",
     "Translator": "minigen.estimators",

@@ -13,7 +13,9 @@ from minigen.tokenizers import CharTokenizer
 PRESET = "speedrun"
 ORDERS = (1, 2, 3, 5)  # of the n-grams
 WATCHED = 40_000  # characters
-TRANSLATOR = TranslationPreset(2, 2, 128, 2, context_length=64, tokens_per_batch=2000, minutes=0.5, dropout=0.0)
+TRANSLATOR = TranslationPreset(
+    2, 2, 96, 3, context_length=64, tokens_per_batch=300, minutes=0.5, accumulate=4, dropout=0.0, label_smoothing=0.0
+)
 SHOWN = 8  # translations
 EXAMPLE = "Tuesday, March 14, 2056"
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from minigen.layers import BlockConfig
+from minigen.models.classifier import ClassifierConfig
 from minigen.models.encoder_decoder import EncoderDecoderConfig
 from minigen.models.gpt import GPTConfig
 from minigen.training import TrainConfig
+
+BUDGETS = {"steps", "epochs", "minutes"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,9 @@ class Preset:
 class TranslationPreset:
     """The shape of an encoder-decoder and how to train it. tokens_per_batch: of both sides, padding included.
 
-    context_length: the most tokens on either side. Blocks are those of `Preset`.
+    accumulate: batches in a step. A batch holds sentences of one length, which are of one kind; a step that mixes a
+    few of them learns much faster (docs/decisions.md). context_length: the most tokens on either side. Blocks are
+    those of `Preset`.
     """
 
     num_encoder_layers: int
@@ -54,10 +59,11 @@ class TranslationPreset:
     context_length: int
     tokens_per_batch: int
     minutes: float
+    accumulate: int = 1
     dropout: float = 0.1
     label_smoothing: float = 0.1
-    learning_rate: float = 0.02
-    adamw_learning_rate: float = 0.01
+    learning_rate: float = 0.012
+    adamw_learning_rate: float = 0.04
     evaluations: int = 10
     compile: bool = False
 
@@ -74,7 +80,55 @@ class TranslationPreset:
 
     def training(self, **changes: object) -> TrainConfig:
         """The recipe of this preset; changes as for `Preset.training`."""
-        return _recipe(self, {"betas": (0.8, 0.95), "warmup": 0.02}, changes)
+        own = {"betas": (0.8, 0.95), "warmup": 0.02, "accumulate": self.accumulate}
+        return _recipe(self, own, changes)
+
+
+@dataclass(frozen=True)
+class ClassificationPreset:
+    """The shape of a classifier and how to train it. tokens_per_batch: padding included.
+
+    context_length: the most tokens of a text that are read. Blocks are those of `Preset`. epochs, minutes: the budget
+    if the user gives none, whichever ends first, since few texts are learned by heart long before time is up. For the
+    same reason it is small, and much is hidden from it (both dropouts).
+    """
+
+    num_layers: int
+    width: int
+    num_heads: int
+    context_length: int
+    tokens_per_batch: int
+    epochs: float
+    minutes: float
+    pooling: str = "attention"
+    dropout: float = 0.5
+    word_dropout: float = 0.3
+    label_smoothing: float = 0.1
+    learning_rate: float = 0.0005
+    adamw_learning_rate: float = 0.002
+    weight_decay: float = 1.0
+    evaluations: int = 10
+    compile: bool = False
+
+    def model(self, vocab_size: int, num_classes: int) -> ClassifierConfig:
+        """The classifier of this preset for a vocabulary and so many classes."""
+        return ClassifierConfig(
+            vocab_size,
+            self.context_length,
+            num_classes,
+            self.num_layers,
+            _block(self.width, self.num_heads, self.dropout),
+            pooling=self.pooling,
+            label_smoothing=self.label_smoothing,
+            word_dropout=self.word_dropout,
+        )
+
+    def training(self, **changes: object) -> TrainConfig:
+        """The recipe of this preset; changes as for `Preset.training`."""
+        own: dict = {"betas": (0.9, 0.95), "warmup": 0.05, "decay": 0.9, "weight_decay": self.weight_decay}
+        if all(changes.get(budget) is None for budget in BUDGETS):
+            own["epochs"] = self.epochs
+        return _recipe(self, own, changes)
 
 
 def _block(width: int, num_heads: int, dropout: float) -> BlockConfig:
@@ -89,10 +143,10 @@ def _block(width: int, num_heads: int, dropout: float) -> BlockConfig:
     )
 
 
-def _recipe(preset: Preset | TranslationPreset, own: dict, changes: dict) -> TrainConfig:
+def _recipe(preset: "AnyPreset", own: dict, changes: dict) -> TrainConfig:
     """What all presets set, then what those of this kind do, then the changes that are not None."""
     changes = {name: value for name, value in changes.items() if value is not None}
-    if not changes.keys() & {"steps", "epochs", "minutes"}:
+    if not changes.keys() & BUDGETS:
         changes["minutes"] = preset.minutes
     names = ("learning_rate", "adamw_learning_rate", "evaluations", "compile")
     recipe = {name: getattr(preset, name) for name in names} | own
@@ -118,13 +172,24 @@ PRESETS = {
 TRANSLATION_PRESETS = {
     # 0.06 M parameters and the embeddings: for tests, and to see that all works
     "tiny": TranslationPreset(1, 1, 48, 2, context_length=64, tokens_per_batch=1000, minutes=0.2),
-    # 2.8 M parameters and the embeddings: for tens of thousands of sentences on a laptop
-    "laptop": TranslationPreset(2, 2, 256, 4, context_length=128, tokens_per_batch=3000, minutes=20),
+    # 0.9 M parameters and the embeddings: for tens of thousands of sentences on a laptop
+    "laptop": TranslationPreset(2, 2, 128, 2, context_length=128, tokens_per_batch=500, minutes=10, accumulate=4),
     # 44 M parameters and the embeddings: the base model of Vaswani et al. 2017
-    "gpu": TranslationPreset(6, 6, 512, 8, context_length=256, tokens_per_batch=16_000, minutes=20, compile=True),
+    "gpu": TranslationPreset(
+        6, 6, 512, 8, context_length=256, tokens_per_batch=8000, minutes=20, accumulate=2, dropout=0.2, compile=True
+    ),
 }
 
-AnyPreset = TypeVar("AnyPreset", Preset, TranslationPreset)
+CLASSIFICATION_PRESETS = {
+    # 0.01 M parameters and the embeddings: for tests, and to see that all works
+    "tiny": ClassificationPreset(1, 32, 2, context_length=64, tokens_per_batch=1000, epochs=10, minutes=0.2),
+    # 0.05 M parameters and the embeddings: for thousands of texts on a laptop
+    "laptop": ClassificationPreset(1, 64, 2, context_length=256, tokens_per_batch=2000, epochs=4, minutes=4),
+    # 3.1 M parameters and the embeddings: for hundreds of thousands of texts, and longer ones
+    "gpu": ClassificationPreset(4, 256, 4, context_length=512, tokens_per_batch=16_000, epochs=4, minutes=10),
+}
+
+AnyPreset = TypeVar("AnyPreset", Preset, TranslationPreset, ClassificationPreset)
 
 
 def find_preset(name: str | AnyPreset, presets: Mapping[str, AnyPreset] = PRESETS) -> AnyPreset:

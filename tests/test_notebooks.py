@@ -15,7 +15,7 @@ import notebooks as tool
 
 LESSONS = tool.lessons()
 TITLE_NEEDS = {
-    "a title such as '# 02 · Attention'": r"^# \d\d\b.+",
+    "a title such as '# 02 · Attention'": r"^# \d\d[a-z]?\b.+",
     "'You will be able to'": r"(?i)you will be able to",
     "the minutes it takes": r"\d+ minutes?",
     "what it needs ('Needs')": r"(?i)\bneeds\b",

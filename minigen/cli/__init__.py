@@ -11,13 +11,14 @@ from typing import Annotated
 import typer
 
 from minigen import __version__
+from minigen.cli.classification import classify, train_classify
 from minigen.cli.data import data_app
 from minigen.cli.start import start_app
 from minigen.cli.train import train_app
 from minigen.cli.translation import train_translate, translate
 from minigen.cli.use import use_app
 
-__all__ = ["app", "main", "train_translate", "translate"]
+__all__ = ["app", "classify", "main", "train_classify", "train_translate", "translate"]
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -16,7 +16,7 @@ def list_data() -> None:
     from minigen.data import list_sources
 
     for source in list_sources():
-        typer.echo(f"{source['name']:<14} {source['status']:<16} {source['holds']}")
+        typer.echo(f"{source['name']:<16} {source['status']:<16} {source['holds']}")
     typer.echo(
         "\nNext: minigen data fetch NAME. Of your own: --data FILE (.txt .tsv .csv .jsonl .parquet), hub:owner/name"
     )

@@ -1,6 +1,7 @@
 """What the commands of all tasks share: the folder, the data, the observers, the report."""
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from datasets import DatasetDict
 
-    from minigen.presets import Preset
+    from minigen.presets import AnyPreset
 
 
 def refuse_used(out: Path, resume: bool) -> None:
@@ -23,7 +24,7 @@ def refuse_used(out: Path, resume: bool) -> None:
         raise ValueError(f"{out} holds a trained model: give another --out")
 
 
-def check(preset: "Preset", device: str | None, recipe: dict) -> None:
+def check(preset: "AnyPreset", device: str | None, recipe: dict) -> None:
     """ValueError for a device, a budget or a rate that cannot be, before any data is fetched or read."""
     from minigen.device import pick_device
 
@@ -59,19 +60,45 @@ def read_rows(data: str, columns: Sequence[str], split: str) -> dict[str, list]:
     return {name: table[name] for name in columns}
 
 
-def read_pairs(data: str, valid: str | None) -> tuple[tuple, tuple | None]:
-    """((sources, targets) to train on, those to watch it by or None). Of a file without --valid: all, and None."""
-    from minigen.data.local import check_pairs
-
-    columns = ("source", "target")
+def read_training(data: str, valid: str | None, columns: Sequence[str]) -> tuple[tuple, tuple | None]:
+    """(the columns to train on, those to watch it by or None). Of a file without --valid: all, and None."""
     held_out = valid and tuple(read_rows(valid, columns, "validation").values())
     if _read_file(data) is not None:
-        whole = tuple(read_rows(data, columns, "train").values())
-        check_pairs(*whole, data)
-        return whole, held_out
+        return tuple(read_rows(data, columns, "train").values()), held_out
     splits = read_data(data, columns)
     train, other = (tuple(splits[split][name] for name in columns) for split in ("train", "validation"))
     return train, held_out or other
+
+
+def read_pairs(data: str, valid: str | None) -> tuple[tuple, tuple | None]:
+    """`read_training` of sources and targets; ValueError if they are one language twice."""
+    from minigen.data.local import check_pairs
+
+    train, held_out = read_training(data, valid, ("source", "target"))
+    check_pairs(*train, data)
+    return train, held_out
+
+
+def read_lines(text: str | None, file: Path | None, purpose: str) -> list[str]:
+    """The lines of a text that was given, of a file, or of what is piped in. purpose: what for, as a verb.
+
+    Raises:
+        ValueError: if two of them are given, or none.
+    """
+    from minigen.files import read_text
+
+    if text is not None and file is not None:
+        raise ValueError("give a text or --file, not both")
+    if text is not None:
+        return [" ".join(text.splitlines())]
+    if file is not None:
+        content = read_text(file)
+    elif sys.stdin.isatty():
+        raise ValueError(f'there is nothing to {purpose}: give a "text", --file FILE, or pipe a text in')
+    else:
+        sys.stdin.reconfigure(encoding="utf-8", errors="strict")
+        content = sys.stdin.read()
+    return content.removesuffix("\n").split("\n")
 
 
 def _read_file(data: str) -> dict[str, list] | None:

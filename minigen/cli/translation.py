@@ -1,6 +1,5 @@
 """`minigen train translate` and `minigen translate`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +18,7 @@ from minigen.cli.options import (
     Steps,
     TrainingSeed,
 )
-from minigen.cli.tasks import check, observers, read_pairs, refuse_used, report
+from minigen.cli.tasks import check, observers, read_lines, read_pairs, refuse_used, report
 from minigen.cli.train import train_app
 from minigen.cli.use import use_app
 
@@ -94,25 +93,8 @@ def translate(
     from minigen.estimators import Translator
 
     config = BeamConfig(beam_size, length_penalty, num_best)
-    translator, lines = Translator.load(folder, device), _lines(text, file)
+    translator, lines = Translator.load(folder, device), read_lines(text, file, "translate")
     found = translator.candidates(lines, config, progress=len(lines) > 1)
     for number, candidates in enumerate(found, start=1):
         for translation, score in candidates:
             typer.echo(translation if num_best == 1 else f"{number}\t{score:.4f}\t{translation}")
-
-
-def _lines(text: str | None, file: Path | None) -> list[str]:
-    from minigen.files import read_text
-
-    if text is not None and file is not None:
-        raise ValueError("give a text or --file, not both")
-    if text is not None:
-        return [" ".join(text.splitlines())]
-    if file is not None:
-        content = read_text(file)
-    elif sys.stdin.isatty():
-        raise ValueError('there is nothing to translate: give a "text", --file FILE, or pipe a text in')
-    else:
-        sys.stdin.reconfigure(encoding="utf-8", errors="strict")
-        content = sys.stdin.read()
-    return content.removesuffix("\n").split("\n")

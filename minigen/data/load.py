@@ -40,7 +40,8 @@ def load(name: str | Path) -> "DatasetDict":
     Behind the name of a hub dataset, a file or a folder, a pair as in "hub:owner/name:en-de" takes the columns en
     and de as source and target, or the texts en and de of a column `translation`. A table of two columns called
     by two languages needs no pair: the first is the source.
-    Splits that a folder or a dataset gives are kept as they are; those it lacks are cut from its train.
+    Splits that a folder or a dataset gives are kept as they are; those it lacks, or whose labels are hidden (-1), are
+    cut from its train. Labels that have names, as on the hub, are given by these.
     Raises ValueError for a name or a content that does not fit (languages, columns, empty, not UTF-8, ...),
     FileNotFoundError for a path where nothing is, FetchError or ConnectionError where fetching fails.
     """
@@ -145,10 +146,27 @@ def _complete(splits: "DatasetDict", name: str, pair: Pair | None = None) -> "Da
         split: splits[split].select_columns(list(columns.values())).rename_columns({v: k for k, v in columns.items()})
         for split in known
     }
+    if "label" in columns:
+        kept = {split: table for split, found in kept.items() if (table := _named_labels(found)) is not None}
+        if "train" not in kept:
+            raise ValueError(f"{name}: the labels of split train are hidden (-1), and there is nothing to learn from")
     if "source" in columns:
         some = kept["train"][:CHECKED]
         check_pairs(some["source"], some["target"], name)
     return DatasetDict({**_hold_out(kept.pop("train"), tuple(columns), [*kept]), **kept})
+
+
+def _named_labels(table: "Dataset") -> "Dataset | None":
+    """Labels that are numbers with names, as the hub has them, by their names; None if they are hidden (-1)."""
+    from datasets import ClassLabel
+
+    kind = table.features["label"]
+    if not isinstance(kind, ClassLabel):
+        return table
+    numbers = list(table["label"])
+    if any(number in (None, -1) for number in numbers):
+        return None
+    return table.remove_columns("label").add_column("label", kind.int2str(numbers))
 
 
 def _hold_out(train: "Dataset", columns: tuple[str, ...], given: list[str]) -> dict[str, "Dataset"]:

@@ -217,9 +217,20 @@ def _read_parquet(path: Path) -> Columns:
     import pyarrow.parquet
 
     try:
-        return pyarrow.parquet.read_table(path).to_pydict()
+        table = pyarrow.parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{path} is not a parquet file, or a damaged one: {error}") from error
+    columns = table.to_pydict()
+    for name, names in _label_names(table.schema.metadata or {}).items():
+        columns[name] = [names[n] if n in range(len(names)) else None for n in columns[name]]
+    return columns
+
+
+def _label_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
+    """The names behind the numbers of a column, which `datasets` notes in its files, by the name of the column."""
+    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    kinds = {name: kind for name, kind in features.items() if isinstance(kind, dict)}
+    return {name: kind["names"] for name, kind in kinds.items() if kind.get("_type") == "ClassLabel"}
 
 
 FORMATS = {

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from minigen.data import catalogues, exact, plays
+from minigen.data import catalogues, exact, labelled, plays
 from minigen.data.names import split_pair
-from minigen.data.wheels import CATALOGUES, LANGUAGE_PACKS, PLAYS, Wheel
+from minigen.data.wheels import CATALOGUES, LANGUAGE_PACKS, NEWSGROUPS, PLAYS, REVIEWS, Wheel
 
 Splits = dict[str, dict[str, list]]  # split -> column -> values
 
@@ -75,6 +75,30 @@ def _multi30k(source: str = "en", target: str = "de") -> Source:
     )
 
 
+LABELLED = [
+    Source(
+        name="rotten_tomatoes",
+        wheels=(REVIEWS,),
+        licence="the sentences are their authors', collected for research by Pang and Lee 2005; the wheel is MIT",
+        holds="8,500 sentences out of reviews of films; label: negative or positive",
+        read=labelled.read_sentences,
+    ),
+    Source(
+        name="imdb",
+        wheels=(REVIEWS,),
+        licence="the reviews are their authors', collected for research by Maas et al. 2011; the wheel is MIT",
+        holds="25,000 long reviews of films, held out film by film; label: negative or positive",
+        read=labelled.read_film_reviews,
+    ),
+    Source(
+        name="newsgroups",
+        wheels=(NEWSGROUPS,),
+        licence="the posts are their authors', collected for research by Lang 1995; the wheel is AGPL-3.0",
+        holds="18,800 posts to 20 newsgroups, letters alone; label: the group",
+        read=labelled.read_newsgroups,
+    ),
+]
+
 PAIRED: dict[str, Callable[..., Source]] = {"software": _software, "dates": _dates, "multi30k": _multi30k}
 
 SOURCES: dict[str, Source] = {
@@ -87,6 +111,7 @@ SOURCES: dict[str, Source] = {
             holds="38 plays of Shakespeare, 5.0 million characters of dialogue; column text, one row a play",
             read=plays.read_splits,
         ),
+        *LABELLED,
         *(declare() for declare in PAIRED.values()),
     ]
 }

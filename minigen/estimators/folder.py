@@ -1,7 +1,8 @@
 """The folder of a trained model: config.json says what it is and how it is shaped.
 
 An estimator that is kept in such a folder has, once it is fitted, model_ (whose `config` is a dataclass),
-tokenizer_, and texts_: fingerprints of what it learned from, by what they are of.
+tokenizer_, and texts_: fingerprints of what it learned from, by what they are of. It may have facts_: what else of it
+has to be kept, as JSON values by their names, such as what its classes are called.
 """
 
 import hashlib
@@ -42,6 +43,7 @@ def describe(estimator: BaseEstimator) -> dict:
         "model": asdict(estimator.model_.config),
         "tokenizer": tokenizer_fingerprint(estimator.tokenizer_),
         "texts": estimator.texts_,
+        "facts": getattr(estimator, "facts_", {}),
     }
 
 
@@ -116,6 +118,7 @@ def restore(
         if tokenizer.vocab_size != shape.vocab_size:
             raise ValueError(f"the tokenizer has {tokenizer.vocab_size} tokens, the model {shape.vocab_size}")
         own.model_, own.tokenizer_, own.texts_ = build(shape), tokenizer, description.get("texts") or {}
+        own.facts_ = description.get("facts") or {}
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise ValueError(f"{folder / 'config.json'} does not fit: {error}") from error
     load_model(own.model_, folder / "model.safetensors")

@@ -70,7 +70,7 @@ class Translator(BaseEstimator):
     ) -> "Translator":
         """Trains on pairs. Without validation (sources, targets) a tenth, or 1,000 pairs, is held out.
 
-        batch_size: pairs in a batch, on average: batches hold equally many tokens. Other arguments as for
+        batch_size: pairs in a step, on average: batches hold equally many tokens. Other arguments as for
         `TextGenerator.fit`.
 
         Raises:
@@ -82,7 +82,10 @@ class Translator(BaseEstimator):
         train, held_out = _split((sources, targets), validation)
         self._begin(preset, train, held_out)
         pairs, watched = self._fitting(train, "training"), self._fitting(held_out, "held-out")
-        tokens, known = _tokens_per_batch(preset, batch_size, pairs), f"{self.tokenizer_.vocab_size:,} different tokens"
+        tokens, known = (
+            _tokens_per_batch(preset.tokens_per_batch, batch_size, config.accumulate, pairs),
+            f"{self.tokenizer_.vocab_size:,} different tokens",
+        )
         self.summary_ = fit_model(
             self,
             PairBatches(*pairs, self.model_.boundary, tokens, self.seed),
@@ -194,13 +197,13 @@ class Translator(BaseEstimator):
         return [source for source, _ in short], [target for _, target in short]
 
 
-def _tokens_per_batch(preset: TranslationPreset, batch_size: int | None, pairs: tuple[list, list]) -> int:
+def _tokens_per_batch(usual: int, batch_size: int | None, accumulate: int, pairs: tuple[list, list]) -> int:
     if batch_size is None:
-        return preset.tokens_per_batch
+        return usual
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     lengths = [len(source) + len(target) + 2 for source, target in zip(*pairs, strict=True)]
-    return max(round(batch_size * sum(lengths) / len(lengths)), *lengths)
+    return max(round(batch_size * sum(lengths) / len(lengths) / accumulate), *lengths)
 
 
 def _split(pairs: Pairs, validation: Pairs | None) -> tuple[Pairs, Pairs]:

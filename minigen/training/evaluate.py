@@ -17,12 +17,12 @@ def evaluate(model: nn.Module, batches: Iterable, precision: torch.dtype = torch
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    total, count = torch.zeros((), dtype=torch.float64), 0
+    total, count = torch.zeros((), dtype=torch.float64), 0.0
     for batch in batches:
         with autocast(device, precision):
             loss, targets = model.loss(to_device(batch, device))
         total += loss.cpu().double()  # in this order: Apple's GPUs have no double
-        count += int(targets)
+        count += float(targets)  # of weighted targets a sum of weights
     model.train(was_training)
     if not count:
         raise ValueError("there is nothing to evaluate: the held-out batches hold no target")

@@ -1,0 +1,246 @@
+"""A text classifier: learn from texts with labels, name the class of others, score, save, load."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from minigen.classification_metrics import classification_scores, fit_temperature, softmax
+from minigen.data.labels import LabelBatches, pad_texts
+from minigen.device import pick_device, seed_everything
+from minigen.estimators import classifying
+from minigen.estimators import folder as folders
+from minigen.estimators.classifying import Label, Labelled, check_labelled, check_texts
+from minigen.estimators.fitting import fit_model
+from minigen.estimators.translating import encode
+from minigen.models.classifier import Classifier, ClassifierConfig
+from minigen.presets import CLASSIFICATION_PRESETS, ClassificationPreset, find_preset
+from minigen.tokenizers import train_tokenizer
+
+SCORES = ("accuracy", "macro_f1", "calibration_error", "nll")  # of the held-out texts, in the summary
+
+
+class TextClassifier(ClassifierMixin, BaseEstimator):
+    """Learns to name the class of a text.
+
+    >>> classifier = TextClassifier().fit(texts, labels, minutes=2)
+    >>> classifier.predict(["a film to remember"])
+    array(['positive'], dtype='<U8')
+
+    preset: a name from `minigen.presets.CLASSIFICATION_PRESETS` or a ClassificationPreset. tokenizer: "bpe" (of
+    vocab_size tokens), "byte" or "char", learned from the training texts alone. class_weight: None, or "balanced":
+    each class counts the same, however many texts it has, and probabilities are those of such a world. device: the
+    fastest one there if None.
+    After `fit`: classes_ (sorted), temperature_, model_, tokenizer_, history_ and summary_ (losses, scores, speed).
+    """
+
+    columns = ("text", "label")  # of a data set, as `report` takes them
+
+    def __init__(
+        self,
+        preset: str | ClassificationPreset = "laptop",
+        tokenizer: str = "bpe",
+        vocab_size: int = 8000,
+        class_weight: str | None = None,
+        seed: int = 0,
+        device: str | None = None,
+    ):
+        self.preset, self.tokenizer, self.vocab_size = preset, tokenizer, vocab_size
+        self.class_weight, self.seed, self.device = class_weight, seed, device
+
+    def fit(
+        self,
+        X: Sequence[str],
+        y: Sequence[Label],
+        validation: tuple[Sequence[str], Sequence[Label]] | None = None,
+        *,
+        batch_size: int | None = None,
+        epochs: float | None = None,
+        steps: int | None = None,
+        minutes: float | None = None,
+        out: str | Path | None = None,
+        resume: bool = False,
+        observers: Iterable[Callable[[dict], None]] = (),
+        progress: bool = True,
+        **recipe: object,
+    ) -> "TextClassifier":
+        """Trains on texts X and their labels y. Without validation (texts, labels) a tenth, or 2,000, is held out.
+
+        The held-out texts choose the best weights, and then the temperature that makes probabilities mean what they
+        say. batch_size: texts in a step, on average: batches hold equally many tokens. Other arguments as for
+        `TextGenerator.fit`; labels are texts or whole numbers. A text beyond the context is read by its beginning.
+
+        Raises:
+            ValueError: if texts and labels do not fit, there is one class only, or a name or number is not valid.
+            OSError: if `out` cannot be written.
+        """
+        preset = find_preset(self.preset, CLASSIFICATION_PRESETS)
+        config = preset.training(steps=steps, epochs=epochs, minutes=minutes, seed=self.seed, **recipe)
+        train, held_out = self._split(X, y, validation)
+        self._begin(preset, train, held_out, _fingerprint((X, y)))
+        batches, watched = self._batches(train, held_out, preset.tokens_per_batch, batch_size, config.accumulate)
+        self.summary_ = fit_model(
+            self,
+            batches,
+            list(watched),
+            config,
+            data=f"{len(train[0]):,} texts of {len(self.classes_):,} classes, and {len(watched.texts):,} held out",
+            out=out,
+            resume=resume,
+            observers=observers,
+            progress=progress,
+        )
+        self.summary_["texts_per_second"] = self.summary_.pop("tokens_per_second")  # its loss counts texts
+        if self.summary_["stopped"] != "interrupted":
+            self._calibrate(watched)
+        if out:
+            folders.save(self, Path(out))
+            folders.write_summary(Path(out), self.summary_)
+        return self
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """(C,) the labels, sorted, of the type they were given in; column c of `predict_proba` is classes_[c]."""
+        return np.array(self.facts_["labels"])
+
+    @property
+    def temperature_(self) -> float:
+        """What logits are divided by before they become probabilities: above 1 where the model was too sure."""
+        return self.facts_["temperature"]
+
+    def predict(self, X: Sequence[str]) -> np.ndarray:
+        """(N,) the likeliest label of each text; of an empty text, that of one about which nothing is known.
+
+        A text longer than the model's context is read by its beginning, with a warning that counts them.
+
+        Raises:
+            ValueError: if X is one text in place of a sequence of them, or holds something else than text.
+        """
+        numbers = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[numbers]
+
+    def predict_proba(self, X: Sequence[str], progress: bool = False) -> np.ndarray:
+        """(N, C) the probability of each class: softmax(logits / temperature_), calibrated on the held-out texts.
+
+        Source: Guo et al. 2017. Texts and errors as for `predict`, which it never contradicts.
+        """
+        check_is_fitted(self, "model_")
+        tokens = self._tokens(check_texts(X), "texts")
+        return softmax(classifying.logits(self.model_, tokens, progress), self.temperature_)
+
+    def attention(self, text: str) -> tuple[list[str], np.ndarray]:
+        """(tokens, (T,) how much each counts in the sum that decides); the first is the boundary, "■"."""
+        check_is_fitted(self, "model_")
+        (tokens,) = self._tokens(check_texts([text]), "texts")
+        device = next(self.model_.parameters()).device
+        batch, mask = (part.to(device) for part in pad_texts([tokens], self.model_.boundary))
+        with torch.no_grad():
+            weights = self.model_.eval().pool(self.model_.encode(batch, mask), mask)[0]
+        return ["■", *map(self.tokenizer_.token_text, tokens.tolist())], weights.cpu().numpy()
+
+    def score(self, X: Sequence[str], y: Sequence[Label]) -> float:
+        """Accuracy, 0 to 1."""
+        return self.report(X, y)["accuracy"]
+
+    def report(self, X: Sequence[str], y: Sequence[Label], progress: bool = False) -> dict[str, float | int | None]:
+        """accuracy, macro_f1, calibration_error, nll and n, see `minigen.classification_metrics`.
+
+        A label that training never saw counts as wrong, with a warning that names it.
+        """
+        check_is_fitted(self, "model_")
+        texts, labels = check_labelled(X, y)
+        numbers, unseen = self._numbers(labels)
+        if unseen:
+            classifying.warn_unseen(unseen, int((numbers >= len(self.classes_)).sum()), "count as wrong")
+        return classification_scores(self.predict_proba(texts, progress), numbers)
+
+    def saw(self, X: Sequence[str], y: Sequence[Label]) -> bool:
+        """Whether it was trained on just these texts and labels, or they are all that a part was held out of."""
+        check_is_fitted(self, "model_")
+        return _fingerprint((X, y)) in (self.texts_.get("train"), self.texts_.get("whole"))
+
+    def save(self, folder: str | Path) -> None:
+        """Writes config.json, tokenizer.json and model.safetensors; `TextClassifier.load(folder)` gives an equal."""
+        check_is_fitted(self, "model_")
+        folders.save(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str | None = None) -> "TextClassifier":
+        """A trained classifier from a folder that `save`, or `fit(out=...)`, wrote.
+
+        Raises:
+            FileNotFoundError: if there is none. ValueError: if a file is damaged or the files do not fit.
+        """
+        kinds = {"preset": ClassificationPreset, "config": ClassifierConfig, "build": Classifier}
+        own = folders.restore(cls, Path(folder), device, **kinds)
+        labels, temperature = own.facts_.get("labels"), own.facts_.get("temperature")
+        if not isinstance(labels, list) or len(labels) != own.model_.config.num_classes:
+            raise ValueError(f"{Path(folder) / 'config.json'} does not fit: it does not name the classes of the model")
+        if not isinstance(temperature, int | float) or not temperature > 0:
+            raise ValueError(f"{Path(folder) / 'config.json'} is damaged: its temperature is {temperature!r}")
+        return own
+
+    def _split(self, X: Sequence[str], y: Sequence[Label], validation: tuple | None) -> tuple[Labelled, Labelled]:
+        if self.class_weight not in (None, "balanced"):
+            raise ValueError(f"class_weight is {self.class_weight!r}: choose None or 'balanced'")
+        train = check_labelled(X, y)
+        classifying.check_classes(train[1])
+        return classifying.split(*train) if validation is None else (train, check_labelled(*validation))
+
+    def _begin(self, preset: ClassificationPreset, train: Labelled, held_out: Labelled, whole: str) -> None:
+        """Classes, tokenizer, model and fingerprints, before any training."""
+        self.facts_ = {"labels": sorted(set(train[1])), "temperature": 1.0}
+        self.tokenizer_ = train_tokenizer(self.tokenizer, train[0], self.vocab_size)
+        self.texts_ = {"train": _fingerprint(train), "held_out": _fingerprint(held_out), "whole": whole}
+        seed_everything(self.seed)
+        config = preset.model(self.tokenizer_.vocab_size, len(self.facts_["labels"]))
+        self.model_ = Classifier(config).to(pick_device(self.device))
+
+    def _numbers(self, labels: Sequence[Label]) -> tuple[np.ndarray, list[str]]:
+        return classifying.class_numbers(self.facts_["labels"], labels)
+
+    def _tokens(self, texts: list[str], what: str) -> list[Tensor]:
+        return classifying.beginnings(encode(self.tokenizer_, texts), self.model_.config.context_length, what)
+
+    def _batches(
+        self, train: Labelled, held_out: Labelled, usual: int, batch_size: int | None, accumulate: int
+    ) -> tuple[LabelBatches, LabelBatches]:
+        """Those to train on, and those to watch it by: the held-out texts whose classes are known."""
+        numbers, unseen = self._numbers(held_out[1])
+        known = np.flatnonzero(numbers < len(self.facts_["labels"]))
+        if not len(known):
+            raise ValueError(f"no held-out text has a label that training knows, only {', '.join(unseen[:5])}")
+        if unseen:
+            classifying.warn_unseen(unseen, len(numbers) - len(known), "are left out")
+        texts = self._tokens(train[0], "training texts")
+        watched = self._tokens([held_out[0][row] for row in known], "held-out texts")
+        labels, answers = torch.from_numpy(self._numbers(train[1])[0]), torch.from_numpy(numbers[known])
+        weights, boundary = self._weights(labels), self.model_.boundary
+        size, context = (
+            classifying.tokens_per_batch(usual, batch_size, accumulate, texts),
+            self.model_.config.context_length,
+        )
+        return (
+            LabelBatches(texts, labels, boundary, size, weights[labels], self.seed),
+            LabelBatches(watched, answers, boundary, max(size, context), weights[answers]),
+        )
+
+    def _weights(self, numbers: Tensor) -> Tensor:
+        """(C,) what a text of each class counts for: N / (C n_c) if balanced, else 1."""
+        counts = torch.bincount(numbers, minlength=len(self.facts_["labels"])).float()
+        return torch.ones_like(counts) if self.class_weight is None else counts.sum() / (len(counts) * counts)
+
+    def _calibrate(self, held_out: LabelBatches) -> None:
+        """The temperature that fits the held-out texts best, and the scores that they then have."""
+        logits, numbers = classifying.logits(self.model_, held_out.texts), held_out.labels.numpy()
+        self.facts_["temperature"] = fit_temperature(logits, numbers, held_out.weights.numpy())
+        scores = classification_scores(softmax(logits, self.temperature_), numbers)
+        self.summary_ |= {"temperature": self.temperature_} | {f"val_{name}": scores[name] for name in SCORES}
+
+
+def _fingerprint(data: Labelled) -> str:
+    return folders.fingerprint([*data[0], *map(str, data[1])])
