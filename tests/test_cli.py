@@ -617,7 +617,9 @@ def test_a_model_of_an_unknown_kind_is_one_line(minigen, saved, tmp_path):
     folder = shutil.copytree(saved, tmp_path / "copy")
     set_field("estimator", value="Crystal")(folder)
     answer = minigen("evaluate", folder, "--data", "x.txt")
-    assert_one_clear_line(answer, f"{folder} holds a Crystal, which this minigen does not know, only TextGenerator")
+    assert_one_clear_line(
+        answer, f"{folder} holds a Crystal, which this minigen does not know, only TextClassifier, TextGenerator"
+    )
 
 
 def test_unknown_characters_in_a_measurement_are_one_warning_beside_the_json(minigen, trained, tmp_path):

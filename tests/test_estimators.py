@@ -538,7 +538,9 @@ def test_whatever_is_in_a_folder_can_be_loaded(saved, tmp_path):
     assert_same_weights(loaded.model_, TextGenerator.load(saved).model_)
     folder = shutil.copytree(saved, tmp_path / "copy")
     set_field("estimator", value="Crystal")(folder)
-    with pytest.raises(ValueError, match=f"{folder} holds a Crystal, which this minigen does not know, only TextGen"):
+    with pytest.raises(
+        ValueError, match=f"{folder} holds a Crystal, which this minigen does not know, only TextClassifier, TextGen"
+    ):
         load_estimator(folder)
     with pytest.raises(FileNotFoundError, match="holds no trained model"):
         load_estimator(tmp_path)

@@ -82,7 +82,7 @@ def test_each_pair_has_facts_of_its_own_and_the_list_has_a_line_for_all():
     assert german["wheels"][:-1] == default["wheels"][:-1]
     assert info("software:de-en")["wheels"] == german["wheels"]
     lines = {source["name"]: source["holds"] for source in list_sources()}
-    assert list(lines) == ["shakespeare", "software", "dates", "multi30k"]
+    assert {"shakespeare", "software", "dates", "multi30k"} <= lines.keys()
     for part in ("software:en-fr", "en-de", "en-es", "en-zh", "fr-en"):
         assert part in lines["software"]
 

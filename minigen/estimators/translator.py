@@ -82,16 +82,14 @@ class Translator(BaseEstimator):
         train, held_out = _split((sources, targets), validation)
         self._begin(preset, train, held_out)
         pairs, watched = self._fitting(train, "training"), self._fitting(held_out, "held-out")
-        tokens, known = (
-            _tokens_per_batch(preset.tokens_per_batch, batch_size, config.accumulate, pairs),
-            f"{self.tokenizer_.vocab_size:,} different tokens",
-        )
+        size = _tokens_per_batch(preset.tokens_per_batch, batch_size, config.accumulate, pairs)
+        known = f"{len(train[0]):,} pairs ({self.tokenizer_.vocab_size:,} different tokens)"
         self.summary_ = fit_model(
             self,
-            PairBatches(*pairs, self.model_.boundary, tokens, self.seed),
+            PairBatches(*pairs, self.model_.boundary, size, self.seed),
             held_out_pairs(*watched, self.model_.boundary, preset.tokens_per_batch),
             config,
-            data=f"{len(train[0]):,} pairs ({known}), and {len(held_out[0]):,} held out",
+            data=f"{known}, and {len(held_out[0]):,} held out",
             out=out,
             resume=resume,
             observers=observers,
