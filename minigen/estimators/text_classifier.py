@@ -220,13 +220,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         watched = self._tokens([held_out[0][row] for row in known], "held-out texts")
         labels, answers = torch.from_numpy(self._numbers(train[1])[0]), torch.from_numpy(numbers[known])
         weights, boundary = self._weights(labels), self.model_.boundary
-        size, context = (
-            classifying.tokens_per_batch(usual, batch_size, accumulate, texts),
-            self.model_.config.context_length,
-        )
+        size = classifying.tokens_per_batch(usual, batch_size, accumulate, texts)
+        all_fit = max(size, self.model_.config.context_length)
         return (
             LabelBatches(texts, labels, boundary, size, weights[labels], self.seed),
-            LabelBatches(watched, answers, boundary, max(size, context), weights[answers]),
+            LabelBatches(watched, answers, boundary, all_fit, weights[answers]),
         )
 
     def _weights(self, numbers: Tensor) -> Tensor:
