@@ -32,8 +32,9 @@ lab: $(INSTALLED) data  ## open JupyterLab on the first lesson
 data: $(INSTALLED)  ## fetch what the demo and the first lessons read (2 MB, once)
 	$(BIN)/minigen data fetch shakespeare
 
-data-all: data  ## fetch what all lessons read (113 MB, once)
+data-all: data  ## fetch what all lessons read (197 MB, once)
 	$(BIN)/minigen data fetch software
+	$(BIN)/minigen data fetch minilm
 
 test: test-unit test-notebooks  ## all that is claimed: the unit tests, then every notebook
 

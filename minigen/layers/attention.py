@@ -1,5 +1,8 @@
 """Attention: each token asks a question of all the others and takes home a weighted mean of their answers."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -126,6 +129,27 @@ class MultiHeadAttention(nn.Module):
         the reshape (docs/decisions.md).
         """
         return y.view(*y.shape[:2], -1, self.num_heads, self.width // self.num_heads).permute(2, 0, 3, 1, 4)
+
+
+@contextmanager
+def recorded_weights(parts: Iterable[MultiHeadAttention]) -> Iterator[list[Tensor]]:
+    """While it is open, each part that runs adds its (B, H, T, S) weights to the list; for lessons and plots.
+
+    >>> with recorded_weights(block.attention for block in encoder.blocks) as weights:
+    ...     encoder(x)
+    """
+    weights: list[Tensor] = []
+
+    def look(part: MultiHeadAttention, arguments: tuple, named: dict) -> None:
+        shown = {name: named[name] for name in ("context", "mask", "causal", "rotation") if name in named}
+        weights.append(part.weights(*arguments, **shown))
+
+    hooks = [part.register_forward_pre_hook(look, with_kwargs=True) for part in parts]
+    try:
+        yield weights
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _combine(mask: Tensor | None, other: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ class BlockConfig:
     """What all blocks of a stack share.
 
     hidden_size: width of the feed-forward part, four times the width if None.
-    norm: "layer", or "rms"; norm_weight: whether it learns a scale (and with `bias` a shift).
+    norm: "layer", or "rms"; norm_weight: whether it learns a scale (and with `bias` a shift); norm_eps: what keeps it
+        from dividing by zero.
     norm_first: True normalises what goes into each part (GPT-2 and later), False what comes out (2017, BERT).
     """
 
@@ -30,13 +31,14 @@ class BlockConfig:
     norm: str = "layer"
     norm_weight: bool = True
     norm_first: bool = True
+    norm_eps: float = 1e-5
 
     def make_norm(self) -> nn.Module:
         """A norm over the width, of the kind that this config names."""
         if self.norm == "layer":
-            return LayerNorm(self.width, weight=self.norm_weight, bias=self.bias)
+            return LayerNorm(self.width, weight=self.norm_weight, bias=self.bias, eps=self.norm_eps)
         if self.norm == "rms":
-            return RMSNorm(self.width, weight=self.norm_weight)
+            return RMSNorm(self.width, weight=self.norm_weight, eps=self.norm_eps)
         raise ValueError(f"unknown norm {self.norm!r}: choose 'layer' or 'rms'")
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from minigen.layers import BlockConfig, Decoder, Dropout, Encoder, KVCache, make_positions
+from minigen.layers import BlockConfig, Decoder, Dropout, Encoder, KVCache, make_positions, recorded_weights
 from minigen.models.gpt import IGNORED, initialise
 
 
@@ -137,18 +137,8 @@ class EncoderDecoder(nn.Module):
     @torch.no_grad()
     def cross_attention_weights(self, source: Tensor, source_mask: Tensor, inputs: Tensor) -> Tensor:
         """Where each target token looks in the source, in each layer and head: (L, B, H, T, S); for plots."""
-        weights: list[Tensor] = []
-
-        def look(module: nn.Module, arguments: tuple, named: dict) -> None:
-            weights.append(module.weights(arguments[0], named["context"], mask=named["mask"]))
-
-        parts = [block.cross_attention for block in self.decoder.blocks]
-        hooks = [part.register_forward_pre_hook(look, with_kwargs=True) for part in parts]
-        try:
+        with recorded_weights(block.cross_attention for block in self.decoder.blocks) as weights:
             self(source, source_mask, inputs)
-        finally:
-            for hook in hooks:
-                hook.remove()
         return torch.stack(weights)
 
     def _embed(self, table: nn.Embedding, tokens: Tensor, start: int = 0) -> tuple[Tensor, Tensor | None]:
