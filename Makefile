@@ -39,7 +39,7 @@ data-all: data  ## fetch what all lessons read (197 MB, once)
 test: test-unit test-notebooks  ## all that is claimed: the unit tests, then every notebook
 
 test-unit: $(INSTALLED) data-all  ## the unit tests alone
-	$(BIN)/pytest --durations=5
+	$(BIN)/pytest -n logical --durations=5
 
 # nbval runs each notebook in this environment's own kernel, and compares the cells marked NBVAL_CHECK_OUTPUT.
 test-notebooks: $(INSTALLED) data-all  ## run every notebook from top to bottom and check its outputs

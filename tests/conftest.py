@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", MPLBACKEND="Agg")  # before any import
+os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
 
 import pytest
 import torch
