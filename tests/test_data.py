@@ -467,6 +467,11 @@ def test_a_long_field_of_csv_with_line_breaks_is_read(tmp_path):
         ),
         ("a.tsv", "text\tlabel\nyes\t1\nno\n", "row 2 has 1 fields; the first line names 2"),
         ("a.csv", "text,label\n", "no rows"),
+        (
+            "a.csv",
+            "text,label\nyes,1\nno,0.5\n",
+            "numbers with fractions, such as 0.5; a class is a whole number or a text",
+        ),
         ("a.csv", 'text\n"never closed\n' * 3, "this is no CSV"),
         ("a.csv", "text,label\nyes,1\nno,\n", "row 2 has the label ''|row 1 has the label '1'"),
         ("a.jsonl", '{"text": "a"}\n{"text": \n', "line 2 is not JSON"),

@@ -112,6 +112,11 @@ def _checked(values: list, column: str, path: Path) -> list:
     if column == "label":
         if all(isinstance(value, int) or re.fullmatch(r"-?\d+", str(value).strip()) for value in values):
             return [int(value) for value in values]
+        if all(isinstance(value, str) and re.fullmatch(r"-?\d*\.?\d+(e-?\d+)?", value.strip()) for value in values):
+            example = next(value for value in values if not re.fullmatch(r"-?\d+", value.strip()))
+            raise ValueError(
+                f"{path}: the labels are numbers with fractions, such as {example}; a class is a whole number or a text"
+            )
         wanted = "a whole number or a text, of one kind throughout"
     else:
         wanted = "a text that is not empty"
