@@ -24,6 +24,7 @@ _HOMES = {
     "ClassifierConfig": "minigen.models.classifier",
     "EncoderDecoder": "minigen.models.encoder_decoder",
     "EncoderDecoderConfig": "minigen.models.encoder_decoder",
+    "FineTuning": "minigen.estimators",
     "GPT": "minigen.models.gpt",
     "GPTConfig": "minigen.models.gpt",
     "NGram": "minigen.models.ngram",

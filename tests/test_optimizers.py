@@ -7,7 +7,9 @@ import torch
 from torch import nn
 from training_tools import TINY, tiny_gpt
 
-from minigen.training import Muon, cosine, make_optimizers, trapezoid
+from minigen.layers import BlockConfig
+from minigen.models.classifier import Classifier, ClassifierConfig
+from minigen.training import Muon, TrainConfig, cosine, make_optimizers, trapezoid
 from minigen.training.optimizers import COEFFICIENTS, orthogonalise, split_parameters
 
 SHAPES = [(6, 10), (10, 6), (6, 10), (8, 8)]
@@ -153,3 +155,22 @@ def test_the_cosine_equals_torchs_after_the_warm_up():
         optimizer.step()
         schedule.step()
     assert [cosine(progress, 0.1) for progress in (0, 0.05, 1)] == pytest.approx([0.01, 0.5, 0.1])
+
+
+def test_lower_layers_learn_slower_and_the_head_at_its_own_rate():
+    model = Classifier(ClassifierConfig(10, 8, 2, 3, BlockConfig(8, 2)))
+    config = TrainConfig(
+        steps=1, optimizer="adamw", learning_rate=0.1, layer_decay=0.5, head_learning_rate=0.3, weight_decay=0.2
+    )
+    (adamw,) = make_optimizers(model, config)
+    assert adamw.param_groups[0]["peak"] == 0.1
+    peak = {id(p): group["peak"] for group in adamw.param_groups for p in group["params"]}
+    decay = {id(p): group["weight_decay"] for group in adamw.param_groups for p in group["params"]}
+    blocks = model.encoder.blocks
+    found = [peak[id(p)] for p in (model.embedding.weight, *(block.feed_forward.up.bias for block in blocks))]
+    assert found == pytest.approx([0.0125, 0.025, 0.05, 0.1])
+    assert peak[id(model.encoder.final_norm.weight)] == 0.1
+    assert peak[id(model.head.weight)] == peak[id(model.head.bias)] == 0.3
+    assert (decay[id(blocks[0].feed_forward.up.weight)], decay[id(blocks[0].feed_forward.up.bias)]) == (0.2, 0.0)
+    with pytest.raises(ValueError, match="layer_decay must be above 0, got 0"):
+        TrainConfig(steps=1, layer_decay=0)

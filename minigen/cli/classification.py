@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,7 +23,19 @@ from minigen.cli.tasks import check, observers, read_lines, read_training, refus
 from minigen.cli.train import train_app
 from minigen.cli.use import use_app
 
+if TYPE_CHECKING:
+    from minigen.estimators import FineTuning
+    from minigen.presets import ClassificationPreset
+
 LABELLED = "columns text and label (.tsv .csv .jsonl .parquet), a folder, a name (minigen data list), hub:owner/name"
+
+TokenizerName = Annotated[str, typer.Option(help="char, byte or bpe: characters, bytes, or learned pieces.")]
+VocabSize = Annotated[int, typer.Option(help="Tokens of a bpe tokenizer.")]
+Pretrained = Annotated[
+    str | None, typer.Option(help="Go on from the weights of a BERT: minilm, a folder, or hub:owner/name.")
+]
+Adaptation = Annotated[str | None, typer.Option(help="How they are adapted: full (the default), lora, or frozen.")]
+Balanced = Annotated[bool, typer.Option("--balanced", help="Let each class count the same, however many texts it has.")]
 
 
 @train_app.command("classify")
@@ -34,11 +46,11 @@ def train_classify(
         str | None, typer.Option(help="Texts to watch the training by; without it, a tenth of a file is held out.")
     ] = None,
     preset: Annotated[str, typer.Option(help="tiny, laptop or gpu: size and recipe.")] = "laptop",
-    tokenizer: Annotated[str, typer.Option(help="char, byte or bpe: characters, bytes, or learned pieces.")] = "bpe",
-    vocab_size: Annotated[int, typer.Option(help="Tokens of a bpe tokenizer.")] = 8000,
-    balanced: Annotated[
-        bool, typer.Option("--balanced", help="Let each class count the same, however many texts it has.")
-    ] = False,
+    tokenizer: TokenizerName = "bpe",
+    vocab_size: VocabSize = 8000,
+    pretrained: Pretrained = None,
+    adaptation: Adaptation = None,
+    balanced: Balanced = False,
     steps: Steps = None,
     epochs: Epochs = None,
     minutes: Minutes = None,
@@ -53,16 +65,18 @@ def train_classify(
 
     Example: minigen train classify --data rotten_tomatoes --out runs/films
 
+    Pretrained: minigen train classify --data rotten_tomatoes --out runs/minilm --pretrained minilm --adaptation lora
+
     Of your own: minigen train classify --data texts.csv --valid held_out.csv --out runs/mine --minutes 4
     """
     from minigen.estimators import TextClassifier
-    from minigen.presets import CLASSIFICATION_PRESETS, find_preset
 
     recipe = {"steps": steps, "epochs": epochs, "minutes": minutes, "learning_rate": learning_rate}
     refuse_used(out, resume)
-    check(find_preset(preset, CLASSIFICATION_PRESETS), device, recipe)
+    chosen = _preset(preset, pretrained, adaptation)
+    check(_find(chosen), device, recipe)
     train, held_out = read_training(data, valid, TextClassifier.columns)
-    classifier = TextClassifier(preset, tokenizer, vocab_size, "balanced" if balanced else None, seed, device)
+    classifier = TextClassifier(chosen, tokenizer, vocab_size, "balanced" if balanced else None, seed, device)
     classifier.fit(
         *train,
         held_out,
@@ -73,6 +87,23 @@ def train_classify(
         **recipe,
     )
     report(classifier.summary_, out, f'minigen classify {out} "..."')
+
+
+def _preset(name: str, pretrained: str | None, adaptation: str | None) -> "str | FineTuning":
+    """What the options choose: a preset of the package, or pretrained weights and how they are adapted."""
+    from minigen.estimators import FineTuning
+
+    if pretrained is not None:
+        return FineTuning(pretrained, adaptation or "full")
+    if adaptation is not None:
+        raise ValueError("--adaptation says how pretrained weights are adapted: give --pretrained too, as in minilm")
+    return name
+
+
+def _find(preset: "str | FineTuning") -> "ClassificationPreset | FineTuning":
+    from minigen.presets import CLASSIFICATION_PRESETS, find_preset
+
+    return find_preset(preset, CLASSIFICATION_PRESETS)
 
 
 @use_app.command()

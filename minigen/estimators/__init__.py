@@ -4,12 +4,13 @@ from pathlib import Path
 
 from sklearn.base import BaseEstimator
 
+from minigen.estimators.fine_tuning import FineTuning
 from minigen.estimators.folder import read_config
 from minigen.estimators.text_classifier import TextClassifier
 from minigen.estimators.text_generator import TextGenerator
 from minigen.estimators.translator import Translator
 
-__all__ = ["ESTIMATORS", "TextClassifier", "TextGenerator", "Translator", "load_estimator"]
+__all__ = ["ESTIMATORS", "FineTuning", "TextClassifier", "TextGenerator", "Translator", "load_estimator"]
 
 # By the name that config.json has for them.
 ESTIMATORS = {kind.__name__: kind for kind in (TextClassifier, TextGenerator, Translator)}

@@ -2,23 +2,29 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
+from pathlib import Path
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from minigen.data.by_length import RowsByLength
-from minigen.data.labels import pad_texts
+from minigen.data.labels import LabelBatches, pad_texts
 from minigen.data.splits import group_rows, hold_out
+from minigen.estimators import folder as folders
+from minigen.estimators.translating import encode
+from minigen.models.bert_classifier import BertClassifier
 from minigen.models.classifier import Classifier
 
 HELD_OUT = 2000  # texts that are held out at most: enough to tell one accuracy from another
 TOKENS_IN_A_BATCH = 4000  # where nothing is learned, padding included
 SHOWN = 5  # labels that a warning names
 
+AnyClassifier = Classifier | BertClassifier
 Label = str | int
 Labelled = tuple[list[str], list[Label]]
 
@@ -89,6 +95,20 @@ def split(texts: list[str], labels: list[Label]) -> tuple[Labelled, Labelled]:
     return train, held_out
 
 
+def fingerprint(data: Labelled) -> str:
+    """16 hex digits that depend on each text and label."""
+    return folders.fingerprint([*data[0], *map(str, data[1])])
+
+
+def check_restored(own: BaseEstimator, folder: Path) -> None:
+    """ValueError unless config.json names the classes of the model, and a temperature that can be."""
+    labels, temperature = own.facts_.get("labels"), own.facts_.get("temperature")
+    if not isinstance(labels, list) or len(labels) != own.model_.config.num_classes:
+        raise ValueError(f"{folder / 'config.json'} does not fit: it does not name the classes of the model")
+    if not isinstance(temperature, int | float) or not temperature > 0:
+        raise ValueError(f"{folder / 'config.json'} is damaged: its temperature is {temperature!r}")
+
+
 def class_numbers(classes: Sequence[Label], labels: Sequence[Label]) -> tuple[np.ndarray, list[str]]:
     """((N,) the number of each label's class, the labels that are no class, with numbers from C on).
 
@@ -107,20 +127,56 @@ def warn_unseen(unseen: Sequence[str], count: int, consequence: str) -> None:
     )
 
 
-def beginnings(tokens: Sequence[Tensor], context_length: int, what: str) -> list[Tensor]:
-    """Each text up to where, with the boundary before it, the context ends; how many lose their end is warned of.
+def beginnings(tokens: Sequence[Tensor], context_length: int, what: str, ending: Sequence[int] = ()) -> list[Tensor]:
+    """Each text up to where, with the boundary before it and `ending` behind, the context ends; how many lose their
+    end is warned of.
 
     The beginning, and not the beginning and the end as in Sun et al. 2019: then neighbours stay neighbours, and what
     is read is what anyone expects.
     """
-    room = context_length - 1
+    room = context_length - 1 - len(ending)
     if long := sum(len(text) > room for text in tokens):
         warnings.warn(
             f"{long:,} of {len(tokens):,} {what} are longer than the {room} tokens that the model reads; only their "
             "beginning counts",
             stacklevel=4,
         )
-    return [text[:room] for text in tokens]
+    return [torch.cat((text[:room], torch.tensor(ending, dtype=torch.long))) for text in tokens]
+
+
+def tokens_of(own: BaseEstimator, texts: Sequence[str], what: str) -> list[Tensor]:
+    """What the model of a fitted classifier reads of each text, without the boundary before it."""
+    model = own.model_
+    return beginnings(encode(own.tokenizer_, texts), model.config.context_length, what, model.ending)
+
+
+def make_batches(
+    own: BaseEstimator, train: Labelled, held_out: Labelled, usual: int, batch_size: int | None, accumulate: int
+) -> tuple[LabelBatches, LabelBatches]:
+    """Batches to train on, and those to watch it by: the held-out texts whose classes are known."""
+    classes, boundary = own.facts_["labels"], own.model_.boundary
+    numbers, unseen = class_numbers(classes, held_out[1])
+    known = np.flatnonzero(numbers < len(classes))
+    if not len(known):
+        raise ValueError(f"no held-out text has a label that training knows, only {', '.join(unseen[:5])}")
+    if unseen:
+        warn_unseen(unseen, len(numbers) - len(known), "are left out")
+    texts = tokens_of(own, train[0], "training texts")
+    watched = tokens_of(own, [held_out[0][row] for row in known], "held-out texts")
+    labels, answers = torch.from_numpy(class_numbers(classes, train[1])[0]), torch.from_numpy(numbers[known])
+    weights = class_weights(labels, len(classes), own.class_weight)
+    size = tokens_per_batch(usual, batch_size, accumulate, texts)
+    all_fit = max(size, own.model_.config.context_length)
+    return (
+        LabelBatches(texts, labels, boundary, size, weights[labels], own.seed),
+        LabelBatches(watched, answers, boundary, all_fit, weights[answers]),
+    )
+
+
+def class_weights(labels: Tensor, num_classes: int, kind: str | None) -> Tensor:
+    """(C,) what a text of each class counts for: N / (C n_c) if kind is "balanced", 1 for None."""
+    counts = torch.bincount(labels, minlength=num_classes).float()
+    return torch.ones_like(counts) if kind is None else counts.sum() / (len(counts) * counts)
 
 
 def tokens_per_batch(usual: int, batch_size: int | None, accumulate: int, texts: Sequence[Tensor]) -> int:
@@ -135,20 +191,29 @@ def tokens_per_batch(usual: int, batch_size: int | None, accumulate: int, texts:
     return max(round(batch_size * sum(lengths) / len(lengths) / accumulate), *lengths)
 
 
-def logits(model: Classifier, texts: Sequence[Tensor], progress: bool = False) -> np.ndarray:
+def logits(model: AnyClassifier, texts: Sequence[Tensor], progress: bool = False) -> np.ndarray:
     """(N, C) in evaluation mode, texts of similar lengths together; a model that is being trained goes on so."""
-    found = np.zeros((len(texts), model.config.num_classes))
-    if not len(texts):
-        return found
+    return outputs(model, model, texts, progress) if len(texts) else np.zeros((0, model.config.num_classes))
+
+
+def outputs(
+    model: AnyClassifier,
+    compute: Callable[[Tensor, Tensor], Tensor],
+    texts: Sequence[Tensor],
+    progress: bool = False,
+) -> np.ndarray:
+    """(N, ...) what `compute`, a part of the model, makes of (tokens (B, T), mask); N >= 1, otherwise as `logits`."""
     lengths = torch.tensor([[len(text) + 1] for text in texts])
     batches = RowsByLength(lengths, max(TOKENS_IN_A_BATCH, int(lengths.max())), what="text")
-    device, was_training = next(model.parameters()).device, model.training
+    device, was_training, found = next(model.parameters()).device, model.training, None
     model.eval()
     try:
         with torch.inference_mode(), tqdm(total=len(texts), unit="text", disable=not progress) as bar:
             for rows in (batches[step] for step in range(len(batches))):
                 batch = (part.to(device) for part in pad_texts([texts[row] for row in rows], model.boundary))
-                found[rows] = model(*batch).float().cpu().numpy()
+                computed = compute(*batch).float().cpu().numpy()
+                found = np.zeros((len(texts), *computed.shape[1:])) if found is None else found
+                found[rows] = computed
                 bar.update(len(rows))
     finally:
         model.train(was_training)

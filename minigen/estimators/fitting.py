@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from sklearn.base import BaseEstimator
+from torch import nn
 
 from minigen.estimators.folder import prepare
-from minigen.training import TrainConfig, train
+from minigen.training import History, TrainConfig, train
 from minigen.training.run import Batches
 
 log = logging.getLogger(__name__)
@@ -39,13 +40,19 @@ def fit_model(
     history = estimator.history_ = train(
         model, batches, held_out, config, out, resume=resume, observers=observers, progress=progress
     )
+    return summarise(model, history)
+
+
+def summarise(model: nn.Module, history: History) -> dict:
+    """The part of summary_ that all estimators share."""
     return {
         "val_loss": history.best_val_loss if history.measured else None,
         "seconds": history.seconds,
         "tokens_per_second": history.tokens_per_second,
-        "parameters": count,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "steps": history.steps,
         "best_step": history.best_step if history.measured else None,
         "stopped": history.stopped,
-        "device": device.type,
+        "device": next(model.parameters()).device.type,
     }

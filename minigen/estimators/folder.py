@@ -84,11 +84,16 @@ def prepare(estimator: BaseEstimator, folder: Path, resume: bool) -> bool:
     return False
 
 
-def save(estimator: BaseEstimator, folder: Path) -> None:
-    """Writes config.json, tokenizer.json and model.safetensors. OSError if the folder cannot be written."""
+def save(estimator: BaseEstimator, folder: Path, summary: dict | None = None) -> None:
+    """Writes config.json, tokenizer.json, model.safetensors and, if there is one, summary.json.
+
+    OSError if the folder cannot be written.
+    """
     _write_config(folder, describe(estimator))
     estimator.tokenizer_.save(folder / "tokenizer.json")
     save_model(estimator.model_, folder / "model.safetensors")
+    if summary is not None:
+        write_summary(folder, summary)
 
 
 def restore(
@@ -99,16 +104,18 @@ def restore(
     preset: type,
     config: type,
     build: Callable[[Any], nn.Module],
+    read_tokenizer: Callable[[Path], Tokenizer] = load_tokenizer,
 ) -> Estimator:
     """The estimator that `save`, or a run with this folder, wrote; its model is on the device, in evaluation mode.
 
     preset, config: the dataclasses of the parameter `preset` and of the model's config. build: config -> model.
+    read_tokenizer: folder -> tokenizer.
 
     Raises:
         FileNotFoundError: if there is none. ValueError: if a file is damaged or the files do not fit.
     """
     found, description = pick_device(device), read_config(folder, kind.__name__)
-    tokenizer = load_tokenizer(folder)
+    tokenizer = read_tokenizer(folder)
     try:
         own = kind(**(description["parameters"] | {"device": device}))
         own.preset = from_json(preset, own.preset) if isinstance(own.preset, dict) else own.preset

@@ -7,19 +7,21 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from minigen.classification_metrics import classification_scores, fit_temperature, softmax
 from minigen.data.labels import LabelBatches, pad_texts
 from minigen.device import pick_device, seed_everything
 from minigen.estimators import classifying
 from minigen.estimators import folder as folders
-from minigen.estimators.classifying import Label, Labelled, check_labelled, check_texts
+from minigen.estimators.classifying import Label, Labelled, check_labelled, check_texts, fingerprint
+from minigen.estimators.fine_tuning import FineTuning
 from minigen.estimators.fitting import fit_model
-from minigen.estimators.translating import encode
+from minigen.estimators.frozen_features import fit_head
+from minigen.models.bert_classifier import BertClassifier, BertClassifierConfig
 from minigen.models.classifier import Classifier, ClassifierConfig
 from minigen.presets import CLASSIFICATION_PRESETS, ClassificationPreset, find_preset
 from minigen.tokenizers import train_tokenizer
+from minigen.tokenizers.pretrained import PretrainedTokenizer
 
 SCORES = ("accuracy", "macro_f1", "calibration_error", "nll")  # of the held-out texts, in the summary
 
@@ -31,8 +33,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     >>> classifier.predict(["a film to remember"])
     array(['positive'], dtype='<U8')
 
-    preset: a name from `minigen.presets.CLASSIFICATION_PRESETS` or a ClassificationPreset. tokenizer: "bpe" (of
-    vocab_size tokens), "byte" or "char", learned from the training texts alone. class_weight: None, or "balanced":
+    preset: a name from `minigen.presets.CLASSIFICATION_PRESETS` or a ClassificationPreset; or, to go on from pretrained
+    weights, a FineTuning, as `from_pretrained` makes it. tokenizer: "bpe" (of vocab_size tokens), "byte" or "char",
+    learned from the training texts alone; pretrained weights bring their own. class_weight: None, or "balanced":
     each class counts the same, however many texts it has, and probabilities are those of such a world. device: the
     fastest one there if None.
     After `fit`: classes_ (sorted), temperature_, model_, tokenizer_, history_ and summary_ (losses, scores, speed).
@@ -42,7 +45,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        preset: str | ClassificationPreset = "laptop",
+        preset: str | ClassificationPreset | FineTuning = "laptop",
         tokenizer: str = "bpe",
         vocab_size: int = 8000,
         class_weight: str | None = None,
@@ -51,6 +54,28 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     ):
         self.preset, self.tokenizer, self.vocab_size = preset, tokenizer, vocab_size
         self.class_weight, self.seed, self.device = class_weight, seed, device
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        checkpoint: str | Path = "minilm",
+        adaptation: str = "full",
+        *,
+        class_weight: str | None = None,
+        seed: int = 0,
+        device: str | None = None,
+        **recipe: object,
+    ) -> "TextClassifier":
+        """A classifier that will go on from the weights of a BERT, which `fit` loads.
+
+        >>> TextClassifier.from_pretrained("minilm", "lora").fit(texts, labels)
+
+        checkpoint: "minilm", the folder of a checkpoint, or hub:owner/name. adaptation: "full" trains all weights,
+        lower layers more slowly; "lora" thin matrices beside them; "frozen" a linear head on the vectors of the texts,
+        which are computed once. recipe: other fields of `FineTuning`.
+        """
+        preset = FineTuning(str(checkpoint), adaptation, **recipe)
+        return cls(preset, class_weight=class_weight, seed=seed, device=device)
 
     def fit(
         self,
@@ -81,12 +106,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         preset = find_preset(self.preset, CLASSIFICATION_PRESETS)
         config = preset.training(steps=steps, epochs=epochs, minutes=minutes, seed=self.seed, **recipe)
         train, held_out = self._split(X, y, validation)
-        self._begin(preset, train, held_out, _fingerprint((X, y)))
-        batches, watched = self._batches(train, held_out, preset.tokens_per_batch, batch_size, config.accumulate)
-        self.summary_ = fit_model(
+        self._begin(preset, train, held_out, fingerprint((X, y)))
+        sizes = (preset.tokens_per_batch, batch_size, config.accumulate)
+        batches, watched = classifying.make_batches(self, train, held_out, *sizes)
+        fit = fit_head if getattr(preset, "adaptation", None) == "frozen" else fit_model
+        self.summary_ = fit(
             self,
             batches,
-            list(watched),
+            watched,
             config,
             data=f"{len(train[0]):,} texts of {len(self.classes_):,} classes, and {len(watched.texts):,} held out",
             out=out,
@@ -98,8 +125,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         if self.summary_["stopped"] != "interrupted":
             self._calibrate(watched)
         if out:
-            folders.save(self, Path(out))
-            folders.write_summary(Path(out), self.summary_)
+            folders.save(self, Path(out), self.summary_)
         return self
 
     @property
@@ -129,18 +155,20 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         Source: Guo et al. 2017. Texts and errors as for `predict`, which it never contradicts.
         """
         check_is_fitted(self, "model_")
-        tokens = self._tokens(check_texts(X), "texts")
+        tokens = classifying.tokens_of(self, check_texts(X), "texts")
         return softmax(classifying.logits(self.model_, tokens, progress), self.temperature_)
 
     def attention(self, text: str) -> tuple[list[str], np.ndarray]:
-        """(tokens, (T,) how much each counts in the sum that decides); the first is the boundary, "■"."""
+        """(tokens, (T,) how much each counts in the sum that decides); the first is the boundary, "■" or "[CLS]"."""
         check_is_fitted(self, "model_")
-        (tokens,) = self._tokens(check_texts([text]), "texts")
+        (tokens,) = classifying.tokens_of(self, check_texts([text]), "texts")
         device = next(self.model_.parameters()).device
         batch, mask = (part.to(device) for part in pad_texts([tokens], self.model_.boundary))
         with torch.no_grad():
             weights = self.model_.eval().pool(self.model_.encode(batch, mask), mask)[0]
-        return ["■", *map(self.tokenizer_.token_text, tokens.tolist())], weights.cpu().numpy()
+        start = self.model_.boundary  # a token of its own behind the vocabulary, or one of a pretrained tokenizer
+        opening = "■" if start >= self.tokenizer_.vocab_size else self.tokenizer_.token_text(start)
+        return [opening, *map(self.tokenizer_.token_text, tokens.tolist())], weights.cpu().numpy()
 
     def score(self, X: Sequence[str], y: Sequence[Label]) -> float:
         """Accuracy, 0 to 1."""
@@ -153,7 +181,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "model_")
         texts, labels = check_labelled(X, y)
-        numbers, unseen = self._numbers(labels)
+        numbers, unseen = classifying.class_numbers(self.facts_["labels"], labels)
         if unseen:
             classifying.warn_unseen(unseen, int((numbers >= len(self.classes_)).sum()), "count as wrong")
         return classification_scores(self.predict_proba(texts, progress), numbers)
@@ -161,7 +189,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def saw(self, X: Sequence[str], y: Sequence[Label]) -> bool:
         """Whether it was trained on just these texts and labels, or they are all that a part was held out of."""
         check_is_fitted(self, "model_")
-        return _fingerprint((X, y)) in (self.texts_.get("train"), self.texts_.get("whole"))
+        return fingerprint((X, y)) in (self.texts_.get("train"), self.texts_.get("whole"))
 
     def save(self, folder: str | Path) -> None:
         """Writes config.json, tokenizer.json and model.safetensors; `TextClassifier.load(folder)` gives an equal."""
@@ -176,12 +204,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             FileNotFoundError: if there is none. ValueError: if a file is damaged or the files do not fit.
         """
         kinds = {"preset": ClassificationPreset, "config": ClassifierConfig, "build": Classifier}
+        if "bert" in folders.read_config(Path(folder), cls.__name__)["model"]:
+            kinds = {"preset": FineTuning, "config": BertClassifierConfig, "build": BertClassifier}
+            kinds["read_tokenizer"] = PretrainedTokenizer.read
         own = folders.restore(cls, Path(folder), device, **kinds)
-        labels, temperature = own.facts_.get("labels"), own.facts_.get("temperature")
-        if not isinstance(labels, list) or len(labels) != own.model_.config.num_classes:
-            raise ValueError(f"{Path(folder) / 'config.json'} does not fit: it does not name the classes of the model")
-        if not isinstance(temperature, int | float) or not temperature > 0:
-            raise ValueError(f"{Path(folder) / 'config.json'} is damaged: its temperature is {temperature!r}")
+        classifying.check_restored(own, Path(folder))
         return own
 
     def _split(self, X: Sequence[str], y: Sequence[Label], validation: tuple | None) -> tuple[Labelled, Labelled]:
@@ -191,46 +218,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         classifying.check_classes(train[1])
         return classifying.split(*train) if validation is None else (train, check_labelled(*validation))
 
-    def _begin(self, preset: ClassificationPreset, train: Labelled, held_out: Labelled, whole: str) -> None:
+    def _begin(
+        self, preset: ClassificationPreset | FineTuning, train: Labelled, held_out: Labelled, whole: str
+    ) -> None:
         """Classes, tokenizer, model and fingerprints, before any training."""
         self.facts_ = {"labels": sorted(set(train[1])), "temperature": 1.0}
-        self.tokenizer_ = train_tokenizer(self.tokenizer, train[0], self.vocab_size)
-        self.texts_ = {"train": _fingerprint(train), "held_out": _fingerprint(held_out), "whole": whole}
+        self.texts_ = {"train": fingerprint(train), "held_out": fingerprint(held_out), "whole": whole}
         seed_everything(self.seed)
-        config = preset.model(self.tokenizer_.vocab_size, len(self.facts_["labels"]))
-        self.model_ = Classifier(config).to(pick_device(self.device))
-
-    def _numbers(self, labels: Sequence[Label]) -> tuple[np.ndarray, list[str]]:
-        return classifying.class_numbers(self.facts_["labels"], labels)
-
-    def _tokens(self, texts: list[str], what: str) -> list[Tensor]:
-        return classifying.beginnings(encode(self.tokenizer_, texts), self.model_.config.context_length, what)
-
-    def _batches(
-        self, train: Labelled, held_out: Labelled, usual: int, batch_size: int | None, accumulate: int
-    ) -> tuple[LabelBatches, LabelBatches]:
-        """Those to train on, and those to watch it by: the held-out texts whose classes are known."""
-        numbers, unseen = self._numbers(held_out[1])
-        known = np.flatnonzero(numbers < len(self.facts_["labels"]))
-        if not len(known):
-            raise ValueError(f"no held-out text has a label that training knows, only {', '.join(unseen[:5])}")
-        if unseen:
-            classifying.warn_unseen(unseen, len(numbers) - len(known), "are left out")
-        texts = self._tokens(train[0], "training texts")
-        watched = self._tokens([held_out[0][row] for row in known], "held-out texts")
-        labels, answers = torch.from_numpy(self._numbers(train[1])[0]), torch.from_numpy(numbers[known])
-        weights, boundary = self._weights(labels), self.model_.boundary
-        size = classifying.tokens_per_batch(usual, batch_size, accumulate, texts)
-        all_fit = max(size, self.model_.config.context_length)
-        return (
-            LabelBatches(texts, labels, boundary, size, weights[labels], self.seed),
-            LabelBatches(watched, answers, boundary, all_fit, weights[answers]),
-        )
-
-    def _weights(self, numbers: Tensor) -> Tensor:
-        """(C,) what a text of each class counts for: N / (C n_c) if balanced, else 1."""
-        counts = torch.bincount(numbers, minlength=len(self.facts_["labels"])).float()
-        return torch.ones_like(counts) if self.class_weight is None else counts.sum() / (len(counts) * counts)
+        if isinstance(preset, FineTuning):
+            model, self.tokenizer_ = preset.build(len(self.facts_["labels"]))
+        else:
+            self.tokenizer_ = train_tokenizer(self.tokenizer, train[0], self.vocab_size)
+            model = Classifier(preset.model(self.tokenizer_.vocab_size, len(self.facts_["labels"])))
+        self.model_ = model.to(pick_device(self.device))
 
     def _calibrate(self, held_out: LabelBatches) -> None:
         """The temperature that fits the held-out texts best, and the scores that they then have."""
@@ -238,7 +238,3 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.facts_["temperature"] = fit_temperature(logits, numbers, held_out.weights.numpy())
         scores = classification_scores(softmax(logits, self.temperature_), numbers)
         self.summary_ |= {"temperature": self.temperature_} | {f"val_{name}": scores[name] for name in SCORES}
-
-
-def _fingerprint(data: Labelled) -> str:
-    return folders.fingerprint([*data[0], *map(str, data[1])])

@@ -10,6 +10,7 @@ from minigen.layers.block import Block, BlockConfig
 from minigen.layers.cache import KVCache
 from minigen.layers.dropout import Dropout
 from minigen.layers.feed_forward import FeedForward
+from minigen.layers.lora import LoRALinear, add_lora, merge_lora
 from minigen.layers.masks import causal_mask, padding_mask
 from minigen.layers.norm import LayerNorm, RMSNorm
 from minigen.layers.positions import (
@@ -32,13 +33,16 @@ __all__ = [
     "KVCache",
     "LayerNorm",
     "LearnedPositions",
+    "LoRALinear",
     "MultiHeadAttention",
     "RMSNorm",
     "Rotary",
     "SinusoidalPositions",
+    "add_lora",
     "attention_weights",
     "causal_mask",
     "make_positions",
+    "merge_lora",
     "padding_mask",
     "recorded_weights",
     "rotate",

@@ -76,6 +76,11 @@ class Classifier(nn.Module):
         """The token that opens each text."""
         return self.config.vocab_size
 
+    @property
+    def ending(self) -> tuple[int, ...]:
+        """The tokens that end each text: none."""
+        return ()
+
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Logits (B, C) of texts (B, T)."""
         hidden = self.encode(tokens, mask)
@@ -110,12 +115,16 @@ class Classifier(nn.Module):
         """
         tokens, mask, labels, weights = batch
         smoothing = self.config.label_smoothing if self.training else 0.0
-        logits = self(tokens, mask).float()
-        each = F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
-        return (weights * each).sum(), weights.sum()
+        return weighted_loss(self(tokens, mask), labels, weights, smoothing)
 
     def _hide_words(self, tokens: Tensor) -> Tensor:
         share = self.config.word_dropout if self.training else 0.0
         if not share:
             return tokens
         return tokens.masked_fill(torch.rand(tokens.shape, device=tokens.device) < share, self.boundary)
+
+
+def weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+    """(sum of w -log p(label) in nats, sum of w) for logits (B, C), labels (B,) and weights w (B,)."""
+    each = F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
+    return (weights * each).sum(), weights.sum()

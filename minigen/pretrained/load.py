@@ -40,7 +40,13 @@ def load_pretrained(name: str | Path) -> tuple[Bert | GPT, PretrainedTokenizer]:
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{folder / 'config.json'} cannot be read here: {error}") from error
     _copy(model, tensors, architecture, folder)
-    return model.eval(), PretrainedTokenizer.read(folder)
+    tokenizer = PretrainedTokenizer.read(folder)
+    if tokenizer.vocab_size > model.config.vocab_size:
+        raise ValueError(
+            f"{folder} does not fit together: its tokenizer has {tokenizer.vocab_size} tokens, its model "
+            f"{model.config.vocab_size}"
+        )
+    return model.eval(), tokenizer
 
 
 def _architecture(folder: Traversable, config: dict) -> Architecture:

@@ -15,6 +15,8 @@ class TrainConfig:
     optimizer: "muon" (hidden matrices by Muon, the rest by AdamW) or "adamw".
     learning_rate: peak rate of the hidden matrices under Muon, or of everything under AdamW.
     adamw_learning_rate: peak rate of embeddings, output matrix, norms and biases under Muon.
+    layer_decay: under AdamW, each block learns at this share of the rate of the block above it, what is below the
+        blocks as if it were one more. head_learning_rate: peak rate of the `head` of a model; None: as all else.
     warmup, decay: shares of the run in which the rate rises to its peak and falls to zero ("trapezoid");
         "cosine" falls from the end of the warm-up on, to a tenth.
     clip: largest norm of the gradient. accumulate: batches whose gradients are added up in a step.
@@ -29,6 +31,8 @@ class TrainConfig:
     optimizer: str = "muon"
     learning_rate: float = 0.02
     adamw_learning_rate: float = 0.003
+    layer_decay: float = 1.0
+    head_learning_rate: float | None = None
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.95)
     schedule: str = "trapezoid"
@@ -49,6 +53,8 @@ class TrainConfig:
         positive = budgets | {
             "learning_rate": self.learning_rate,
             "adamw_learning_rate": self.adamw_learning_rate,
+            "layer_decay": self.layer_decay,
+            "head_learning_rate": self.head_learning_rate,
             "clip": self.clip,
             "accumulate": self.accumulate,
             "evaluations": self.evaluations,

@@ -1,5 +1,6 @@
 """Muon for the hidden matrices, AdamW for everything else."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -90,15 +91,19 @@ def make_optimizers(model: nn.Module, config: TrainConfig) -> list[Optimizer]:
     fused = next(model.parameters()).device.type in ("cpu", "cuda")
     matrices, rest = split_parameters(model)
     if config.optimizer == "adamw":
-        matrices, rest = [], matrices + rest
-    rate = config.learning_rate if config.optimizer == "adamw" else config.adamw_learning_rate
-    # Norm scales and biases have no weight decay: shrinking them is no regulariser (as in GPT-2's reproductions).
-    groups = [
-        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+        matrices, rest, rates = [], matrices + rest, layer_rates(model, config)
+    else:
+        rates = defaultdict(lambda: config.adamw_learning_rate)
+    groups = defaultdict(list)
+    for parameter in sorted(rest, key=lambda parameter: parameter.ndim < 2):
+        groups[rates[parameter], parameter.ndim < 2].append(parameter)
+    described = [
+        # Norm scales and biases have no weight decay: shrinking them is no regulariser (as in GPT-2's reproductions).
+        {"params": parameters, "lr": rate, "weight_decay": 0.0 if vectors else config.weight_decay}
+        # The group of the full rate first: its rate is what the history tells.
+        for (rate, vectors), parameters in sorted(groups.items(), key=lambda item: item[0][0] != config.learning_rate)
     ]
-    groups = [group for group in groups if group["params"]]
-    optimizers: list[Optimizer] = [AdamW(groups, lr=rate, betas=config.betas, fused=fused)]
+    optimizers: list[Optimizer] = [AdamW(described, betas=config.betas, fused=fused)]
     if matrices:
         optimizers.append(Muon(matrices, config.learning_rate, config.weight_decay))
     for optimizer in optimizers:
@@ -115,9 +120,28 @@ def use_precision(optimizers: Iterable[Optimizer], precision: torch.dtype) -> No
                 group["precision"] = precision
 
 
+def layer_rates(model: nn.Module, config: TrainConfig) -> dict[Tensor, float]:
+    """The peak rate of each parameter under AdamW: what lies lower learns slower, since it is of more general use.
+
+    rate * layer_decay^(L - 1 - l) in block l of L, rate * layer_decay^L below the blocks, rate above them, and
+    head_learning_rate in the head. Source: Howard and Ruder 2018, section 3.2 (discriminative fine-tuning).
+    """
+    named = dict(model.named_parameters())
+    block_of = {name: int(found[1]) for name in named if (found := re.search(r"(?:^|\.)blocks\.(\d+)\.", name))}
+    count, below, rates = max(block_of.values(), default=-1) + 1, True, {}
+    for name, parameter in named.items():
+        below = below and name not in block_of
+        depth = count - 1 - block_of[name] if name in block_of else count if below and count else 0
+        rates[parameter] = config.learning_rate * config.layer_decay**depth
+        if config.head_learning_rate and name.startswith("head."):
+            rates[parameter] = config.head_learning_rate
+    return rates
+
+
 def split_parameters(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """(matrices inside blocks, all other parameters), in the model's own order."""
+    """(matrices inside blocks, all other parameters), in the model's own order; those that are frozen are left out."""
     matrices, rest = [], []
     for name, parameter in model.named_parameters():
-        (matrices if parameter.ndim == 2 and ".blocks." in f".{name}" else rest).append(parameter)
+        if parameter.requires_grad:
+            (matrices if parameter.ndim == 2 and ".blocks." in f".{name}" else rest).append(parameter)
     return matrices, rest
