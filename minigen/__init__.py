@@ -29,6 +29,7 @@ _HOMES = {
     "GPTConfig": "minigen.models.gpt",
     "NGram": "minigen.models.ngram",
     "TextClassifier": "minigen.estimators",
+    "TextEncoder": "minigen.estimators",
     "TextGenerator": "minigen.estimators",
     "TrainConfig": "minigen.training",
     "Translator": "minigen.estimators",

@@ -110,8 +110,8 @@ def test_features_are_the_means_of_the_hidden_states_whatever_the_batch(checkpoi
     classifier = make(checkpoint, "frozen").fit(*data(), **QUICK)
     tokens = tokens_of(classifier, ["a cat", "", "a saw x y z"], "texts")
     assert [row[-1].item() for row in tokens] == [3, 3, 3]
-    together = outputs(classifier.model_, classifier.model_.features, tokens)
-    alone = [outputs(classifier.model_, classifier.model_.features, [row])[0] for row in tokens]
+    together = outputs(classifier.model_, classifier.model_.features, tokens, 2)
+    alone = [outputs(classifier.model_, classifier.model_.features, [row], 2)[0] for row in tokens]
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 

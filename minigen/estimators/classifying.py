@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from minigen.data.by_length import RowsByLength
@@ -193,16 +193,22 @@ def tokens_per_batch(usual: int, batch_size: int | None, accumulate: int, texts:
 
 def logits(model: AnyClassifier, texts: Sequence[Tensor], progress: bool = False) -> np.ndarray:
     """(N, C) in evaluation mode, texts of similar lengths together; a model that is being trained goes on so."""
-    return outputs(model, model, texts, progress) if len(texts) else np.zeros((0, model.config.num_classes))
+    if not len(texts):
+        return np.zeros((0, model.config.num_classes))
+    return outputs(model, model, texts, model.boundary, progress)
 
 
 def outputs(
-    model: AnyClassifier,
+    model: nn.Module,
     compute: Callable[[Tensor, Tensor], Tensor],
     texts: Sequence[Tensor],
+    boundary: int,
     progress: bool = False,
 ) -> np.ndarray:
-    """(N, ...) what `compute`, a part of the model, makes of (tokens (B, T), mask); N >= 1, otherwise as `logits`."""
+    """(N, ...) what `compute`, a part of the model, makes of (tokens (B, T), mask), with the boundary before each text.
+
+    N >= 1, otherwise as `logits`.
+    """
     lengths = torch.tensor([[len(text) + 1] for text in texts])
     batches = RowsByLength(lengths, max(TOKENS_IN_A_BATCH, int(lengths.max())), what="text")
     device, was_training, found = next(model.parameters()).device, model.training, None
@@ -210,7 +216,7 @@ def outputs(
     try:
         with torch.inference_mode(), tqdm(total=len(texts), unit="text", disable=not progress) as bar:
             for rows in (batches[step] for step in range(len(batches))):
-                batch = (part.to(device) for part in pad_texts([texts[row] for row in rows], model.boundary))
+                batch = (part.to(device) for part in pad_texts([texts[row] for row in rows], boundary))
                 computed = compute(*batch).float().cpu().numpy()
                 found = np.zeros((len(texts), *computed.shape[1:])) if found is None else found
                 found[rows] = computed

@@ -45,7 +45,7 @@ def fit_head(
         prepare(estimator, Path(out), resume)
     count, device = sum(p.numel() for p in model.head.parameters()), next(model.parameters()).device
     log.info("training a head of %s parameters on %s, on frozen features: %s", f"{count:,}", device, data)
-    x, watched = (outputs(model, model.features, part.texts, progress) for part in (batches, held_out))
+    x, watched = (outputs(model, model.features, part.texts, model.boundary, progress) for part in (batches, held_out))
     val_loss, weight, bias = _best_head(x, batches, watched, held_out)
     with torch.no_grad():
         model.head.weight.copy_(torch.from_numpy(weight))

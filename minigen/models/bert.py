@@ -50,6 +50,8 @@ class Bert(nn.Module):
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None, segments: Tensor | None = None) -> Tensor:
         """What the encoder makes of each token: (B, T) -> (B, T, D). segments: (B, T) integers, all 0 if None."""
+        if mask is not None and mask.device.type == "cpu" and mask.all():
+            mask = None  # attention without a mask is faster; on other devices asking would wait for them
         return self.encoder(self.embed(tokens, segments), mask)
 
     def embed(self, tokens: Tensor, segments: Tensor | None = None) -> Tensor:
