@@ -148,7 +148,7 @@ def read_config(folder: Path, estimator: str | None = None) -> dict:
         raise ValueError(f"{path} is damaged: it is not valid JSON ({error})") from error
     found = content.get("estimator") if isinstance(content, dict) else None
     if not isinstance(found, str) or (estimator and found != estimator):
-        kind = f"a {found}" if found else "a model of another program"
+        kind = f"a {found} (for {found}.load)" if found else "a model of another program"
         raise ValueError(f"{path} describes {kind}, and a {estimator or 'model of minigen'} was wanted")
     for part in ("parameters", "model"):
         if not isinstance(content.get(part), dict):
