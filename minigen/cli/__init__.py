@@ -13,6 +13,7 @@ import typer
 from minigen import __version__
 from minigen.cli.classification import classify, train_classify
 from minigen.cli.data import data_app
+from minigen.cli.exercises import exercises_app
 from minigen.cli.start import start_app
 from minigen.cli.train import train_app
 from minigen.cli.translation import train_translate, translate
@@ -31,6 +32,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(use_app)  # without a name: its commands are minigen's own
 app.add_typer(data_app, name="data")
 app.add_typer(start_app)
+app.add_typer(exercises_app)
 
 
 def _tell_version(wanted: bool) -> None:

@@ -1,0 +1,67 @@
+"""The committed sets: tidy, freshly released, without a word of the solutions, and solvable."""
+
+import json
+import re
+
+import nbformat
+import pytest
+
+import exercises as tool
+from minigen.checks.launch import check_notebook
+from minigen.checks.notebooks import read_cells
+from minigen.checks.registry import set_names
+
+each_set = pytest.mark.parametrize("number", set_names())
+
+
+@each_set
+def test_the_solutions_are_tidy_and_the_release_is_fresh(number):
+    pytest.importorskip("nbgrader")
+    assert tool.stale(number) == []
+
+
+@each_set
+def test_the_release_holds_no_solution(number):
+    released = tool.path_of(number, tool.EXERCISES).read_text(encoding="utf-8")
+    assert not re.search(r"(BEGIN|END) (SOLUTION|HIDDEN|MARK)", released)
+    solved = nbformat.read(tool.path_of(number), as_version=4)
+    given = "\n".join(cell.source for cell in solved.cells if tool.BEGIN not in cell.source)  # a bug's function too
+    for cell in solved.cells:
+        if cell.metadata.get("tags") == ["explanation"]:
+            assert json.dumps(cell.source)[1:-1] not in released
+        elif tool.BEGIN in cell.source:
+            inside = cell.source.split(tool.BEGIN)[1].split("### END SOLUTION")[0]
+            lines = [
+                line.strip() for line in inside.splitlines() if len(line.strip()) > 40 and line.strip() not in given
+            ]
+            assert not [line for line in lines if json.dumps(line)[1:-1] in released]
+
+
+@each_set
+def test_text_and_notebook_are_two_forms_of_one(number):
+    notebook = nbformat.read(tool.path_of(number), as_version=4)
+    text = tool.to_text(notebook)
+    again = tool.tidy(tool.from_text(text), number)
+    assert tool.text_of(again) == tool.text_of(notebook)
+
+
+@each_set
+def test_the_solutions_are_done_in_the_command_lines_own_process(number):
+    results = check_notebook(tool.path_of(number))
+    assert [(result.id, result.key) for result in results if result.status != "done"] == []
+
+
+@each_set
+def test_the_release_is_to_do(number):
+    results = check_notebook(tool.path_of(number, tool.EXERCISES))
+    assert {(result.status, result.key) for result in results} == {("todo", "todo")}
+
+
+@each_set
+@pytest.mark.slow
+def test_the_solutions_run_to_their_end_with_the_small_model(number, capsys):
+    names = {"__name__": "__main__"}
+    for cell in read_cells(tool.path_of(number)):
+        if cell.role != "written":
+            exec(compile(cell.source, f"<minigen-cell {cell.number}>", "exec"), names)
+    print(capsys.readouterr().out)
