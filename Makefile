@@ -23,17 +23,19 @@ help:  ## this list
 	@echo
 	@echo "The first command installs everything into $(VENV), nowhere else. Options: PYTHON=python3.12, PIP_ARGS=..."
 
-demo: $(INSTALLED) data  ## train two small Transformers, for a minute and half a minute: one writes, one translates
+demo: $(INSTALLED) data  ## train three small Transformers, in two minutes: one writes, one translates, one classifies
 	$(BIN)/minigen demo
 
 lab: $(INSTALLED) data  ## open JupyterLab on the first lesson
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
 
-data: $(INSTALLED)  ## fetch what the demo and the first lessons read (2 MB, once)
+data: $(INSTALLED)  ## fetch what the demo and the first lessons read (15 MB, once)
 	$(BIN)/minigen data fetch shakespeare
+	$(BIN)/minigen data fetch rotten_tomatoes
 
-data-all: data  ## fetch what all lessons read (197 MB, once)
+data-all: data  ## fetch what all lessons read (248 MB, once)
 	$(BIN)/minigen data fetch software
+	$(BIN)/minigen data fetch newsgroups
 	$(BIN)/minigen data fetch minilm
 
 test: test-unit test-notebooks  ## all that is claimed: the unit tests, then every notebook

@@ -1,4 +1,4 @@
-"""The demo, on a small text in place of the plays and few sums in place of the dates."""
+"""The demo, on a small text in place of the plays, few sums in place of the dates, few phrases in place of reviews."""
 
 import re
 
@@ -7,8 +7,8 @@ from datasets import Dataset, DatasetDict
 from estimator_tools import TINY, press_ctrl_c_at, story
 
 from minigen import demo
-from minigen.estimators import TextGenerator, Translator
-from minigen.presets import TranslationPreset
+from minigen.estimators import TextClassifier, TextGenerator, Translator
+from minigen.presets import ClassificationPreset, TranslationPreset
 
 
 @pytest.fixture
@@ -23,10 +23,14 @@ def small(monkeypatch):
         "target": ["un et deux", "deux et un", "x"] * 8,
     }
     pairs = DatasetDict({name: Dataset.from_dict(sums) for name in ("train", "validation", "test")})
-    monkeypatch.setattr(demo, "load", {"shakespeare": splits, "dates:en-fr": pairs}.__getitem__)
+    phrases = {"text": ["a good film", "so bad", "good", "a bad one"] * 10, "label": ["yes", "no"] * 20}
+    reviews = DatasetDict({name: Dataset.from_dict(phrases) for name in ("train", "validation", "test")})
+    data = {"shakespeare": splits, "dates:en-fr": pairs, "rotten_tomatoes": reviews}
+    monkeypatch.setattr(demo, "load", data.__getitem__)
+    monkeypatch.setattr(demo, "CLASSIFIER", ClassificationPreset(1, 16, 2, 24, 400, epochs=1, minutes=1))
     monkeypatch.setattr(demo, "TRANSLATOR", TranslationPreset(1, 1, 32, 2, 32, tokens_per_batch=200, minutes=1))
     monkeypatch.setattr("minigen.presets.PRESETS", {"speedrun": TINY})
-    splits.pairs = (sums["source"], sums["target"])
+    splits.pairs, splits.phrases = (sums["source"], sums["target"]), (phrases["text"], phrases["label"])
     return splits
 
 
@@ -47,11 +51,16 @@ def test_the_demo_trains_compares_writes_and_saves(small, tmp_path, capsys):
     assert f"{exact:.0f} % of 24 others are translated exactly" in out
     for source, translation in zip(small.pairs[0][:8], translator.predict(small.pairs[0][:8]), strict=True):
         assert re.search(f"^  {source} +{translation}(   .wrong: .*.)?$", out, re.MULTILINE)
+    classifier = TextClassifier.load(tmp_path / "demo" / "classifier", "cpu")
+    assert f"Of 40 others are named rightly: {100 * classifier.score(*small.phrases):.0f} % by this Transformer" in out
+    assert "100 % by words counted" in out
+    assert len(re.findall(r"^  (yes|no) \(\d+%\)( .wrong: (yes|no).)?  .*(good|bad)", out, re.MULTILINE)) == 8
     for hint in (
         f"Saved in {tmp_path / 'demo'}",
         "make lab",
         f"minigen generate {tmp_path / 'demo'}",
         "minigen translate",
+        f"minigen classify {tmp_path / 'demo' / 'classifier'}",
         "minigen train",
     ):
         assert hint in out
