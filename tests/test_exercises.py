@@ -59,9 +59,8 @@ def test_the_release_is_to_do(number):
 
 @each_set
 @pytest.mark.slow
-def test_the_solutions_run_to_their_end_with_the_small_model(number, capsys):
+def test_the_solutions_run_to_their_end_with_the_small_model(number):
     names = {"__name__": "__main__"}
     for cell in read_cells(tool.path_of(number)):
         if cell.role != "written":
             exec(compile(cell.source, f"<minigen-cell {cell.number}>", "exec"), names)
-    print(capsys.readouterr().out)

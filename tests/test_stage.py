@@ -11,6 +11,5 @@ def test_the_small_model_learns_its_rhyme_by_heart():
         model = SmallModel(seed=seed)
         loss = model.learn()
         told = model.write("This is the ", 60)
-        print(loss, repr(told))
         assert loss < 0.2
         assert model.text.startswith(told)

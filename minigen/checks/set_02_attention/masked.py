@@ -14,12 +14,15 @@ def masked_cases(draw: Draw) -> list[Case]:
     """Ordinary masks, a row that sees nothing, and forbidden scores that are far larger than the allowed ones."""
     half_blind = draw.mask(3, 4)
     half_blind[1] = False
+    blind_in_one = draw.mask(2, 3, 4)
+    blind_in_one[1, 2] = False
     loud = torch.tensor([[1000.0, 0.0, 1.0], [0.0, 900.0, -900.0]])
     return [
         Case("a small mask", draw.normal(2, 3), torch.tensor([[True, True, False], [True, False, False]])),
         Case("everything allowed", draw.normal(2, 3), torch.ones(2, 3, dtype=torch.bool)),
         Case("one mask for a batch with heads", draw.normal(2, 2, 3, 4), draw.mask(3, 4)),
         Case("a row that may look nowhere", draw.normal(3, 4), half_blind),
+        Case("a mask for each text, one row in one text blind", draw.normal(2, 3, 4), blind_in_one),
         Case("no row may look anywhere", draw.normal(2, 3), torch.zeros(2, 3, dtype=torch.bool)),
         Case(
             "the forbidden score is the largest by far", loud, torch.tensor([[False, True, True], [True, False, True]])
