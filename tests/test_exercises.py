@@ -1,7 +1,12 @@
 """The committed sets: tidy, freshly released, without a word of the solutions, and solvable."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -64,3 +69,17 @@ def test_the_solutions_run_to_their_end_with_the_small_model(number):
     for cell in read_cells(tool.path_of(number)):
         if cell.role != "written":
             exec(compile(cell.source, f"<minigen-cell {cell.number}>", "exec"), names)
+
+
+@pytest.mark.slow
+def test_nbgraders_own_command_makes_the_same_release(tmp_path):
+    pytest.importorskip("nbgrader")
+    shutil.copytree(tool.SOLUTIONS, tmp_path / "solutions")
+    shutil.copy(tool.ROOT / "nbgrader_config.py", tmp_path)
+    (tmp_path / "grading").mkdir()
+    tools = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))  # alembic is found by PATH
+    for number in set_names():
+        command = [sys.executable, "-m", "nbgrader", "generate_assignment", tool.path_of(number).stem]
+        subprocess.run(command, cwd=tmp_path, env={**os.environ, "PATH": tools}, check=True, capture_output=True)
+        made = tool.path_of(number, tmp_path / "exercises").read_text(encoding="utf-8")
+        assert made == tool.path_of(number, tool.EXERCISES).read_text(encoding="utf-8")
