@@ -4,7 +4,7 @@ Start with the lessons in `notebooks/`, or with `minigen demo` on the command li
 The pieces, lowest floor first:
 
 layers, tokenizers    attention, feed-forward, norms, positions, masks, blocks; characters, bytes, BPE
-models, data          GPT, BERT, encoder-decoder, classifier and n-grams; declared sources, splits, batches
+models, data          GPT, BERT, encoder-decoder, classifier, text VAE and n-grams; declared data, splits, batches
 pretrained            other people's weights in our own modules
 training, generate    the training loop and its checkpoints; sampling with a KV cache; beam search; metrics
 estimators            whole tasks: fit, generate or predict, score, save, load
@@ -28,9 +28,12 @@ _HOMES = {
     "GPT": "minigen.models.gpt",
     "GPTConfig": "minigen.models.gpt",
     "NGram": "minigen.models.ngram",
+    "TextAutoencoder": "minigen.estimators",
     "TextClassifier": "minigen.estimators",
     "TextEncoder": "minigen.estimators",
     "TextGenerator": "minigen.estimators",
+    "TextVAE": "minigen.models.text_vae",
+    "TextVAEConfig": "minigen.models.text_vae",
     "TrainConfig": "minigen.training",
     "Translator": "minigen.estimators",
     "load_pretrained": "minigen.pretrained",

@@ -35,12 +35,12 @@ class Preset:
 
     def model(self, vocab_size: int) -> GPTConfig:
         """The GPT of this preset for a vocabulary."""
-        block = _block(self.width, self.num_heads, self.dropout)
+        block = modern_block(self.width, self.num_heads, self.dropout)
         return GPTConfig(vocab_size, self.context_length, self.num_layers, block, logit_cap=15.0)
 
     def training(self, **changes: object) -> TrainConfig:
         """The recipe of this preset. changes: fields of TrainConfig; those that are None keep the preset's value."""
-        return _recipe(self, {"betas": (0.8, 0.95), "warmup": 0.005}, changes)
+        return recipe(self, {"betas": (0.8, 0.95), "warmup": 0.005}, changes)
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,14 @@ class TranslationPreset:
             self.context_length,
             self.num_encoder_layers,
             self.num_decoder_layers,
-            _block(self.width, self.num_heads, self.dropout),
+            modern_block(self.width, self.num_heads, self.dropout),
             label_smoothing=self.label_smoothing,
         )
 
     def training(self, **changes: object) -> TrainConfig:
         """The recipe of this preset; changes as for `Preset.training`."""
         own = {"betas": (0.8, 0.95), "warmup": 0.02, "accumulate": self.accumulate}
-        return _recipe(self, own, changes)
+        return recipe(self, own, changes)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class ClassificationPreset:
             self.context_length,
             num_classes,
             self.num_layers,
-            _block(self.width, self.num_heads, self.dropout),
+            modern_block(self.width, self.num_heads, self.dropout),
             pooling=self.pooling,
             label_smoothing=self.label_smoothing,
             word_dropout=self.word_dropout,
@@ -128,10 +128,11 @@ class ClassificationPreset:
         own: dict = {"betas": (0.9, 0.95), "warmup": 0.05, "decay": 0.9, "weight_decay": self.weight_decay}
         if all(changes.get(budget) is None for budget in BUDGETS):
             own["epochs"] = self.epochs
-        return _recipe(self, own, changes)
+        return recipe(self, own, changes)
 
 
-def _block(width: int, num_heads: int, dropout: float) -> BlockConfig:
+def modern_block(width: int, num_heads: int, dropout: float) -> BlockConfig:
+    """The block that all presets share, see `Preset`."""
     return BlockConfig(
         width=width,
         num_heads=num_heads,
@@ -143,7 +144,7 @@ def _block(width: int, num_heads: int, dropout: float) -> BlockConfig:
     )
 
 
-def _recipe(preset: "AnyPreset", own: dict, changes: dict) -> TrainConfig:
+def recipe(preset: "AnyPreset", own: dict, changes: dict) -> TrainConfig:
     """What all presets set, then what those of this kind do, then the changes that are not None."""
     changes = {name: value for name, value in changes.items() if value is not None}
     if not changes.keys() & BUDGETS:

@@ -297,6 +297,21 @@ def test_the_report_accounts_for_every_pair_that_was_read():
     assert counts["read"] == sum(counts["removed"].values()) + sum(counts["splits"].values())
 
 
+def test_strings_are_the_short_english_sides_each_once():
+    pairs = [
+        *FILLING,
+        ("Save", "Enregistrer"),
+        ("Save the %s", "Le %s"),
+        ("Save the file", "Enregistrer"),
+        ("Save the file", "Sauvegarder"),
+    ]
+    wheel = make_wheel(po(*pairs, ("one two three four five six seven eight nine ten eleven", "longue")))
+    splits = catalogues.read_strings(wheel)
+    assert splits.keys() == {"train", "validation", "test"}
+    found = [text for columns in splits.values() for text in columns["text"]]
+    assert sorted(found) == sorted([*(english for english, _ in FILLING), "Save the file"])
+
+
 def test_only_software_has_a_report():
     with pytest.raises(ValueError, match="not on 'dates'"):
         report("dates")

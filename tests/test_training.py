@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 from training_tools import (
     CONTEXT,
     TINY,
@@ -23,7 +24,7 @@ from training_tools import (
     weights,
 )
 
-from minigen.training import History, TensorBoard, TrainConfig, evaluate, train
+from minigen.training import History, TensorBoard, TrainConfig, TrainingDiverged, evaluate, train
 from minigen.training import bar as bar_module
 from minigen.training.bar import Bar
 
@@ -257,3 +258,33 @@ def test_a_history_survives_the_round_trip(tmp_path):
     assert read.seconds_to(read.best_val_loss) == read.rows[-1]["seconds"] > 0
     assert read.seconds_to(0.0) is None
     assert history.tokens_per_second == pytest.approx(24 * 4 * CONTEXT / history.seconds)
+
+
+class Watched(nn.Module):
+    """A model that notes how far the run is each time that it is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.told = nn.Parameter(torch.ones(1)), []
+
+    def set_progress(self, progress: float) -> None:
+        self.told.append(progress)
+
+    def loss(self, batch: tuple) -> tuple:
+        return self.weight.square().sum(), torch.tensor(1)
+
+
+def test_the_held_out_loss_of_such_a_model_may_rise_on_the_way_but_not_end():
+    model = Watched()
+    rising, config = iter([1.0, 50.0, 0.5, math.nan]), replace(TINY, steps=2, evaluations=2)
+    model.loss = lambda batch: (model.weight.sum() * 0 + (1 if model.training else next(rising)), torch.tensor(1))
+    history = train(model, batches(), [torch.zeros(1)], config, progress=False)
+    assert history.best_val_loss == 0.5
+    with pytest.raises(TrainingDiverged, match="the loss is nan"):
+        train(model, batches(), [torch.zeros(1)], config, progress=False)
+
+
+def test_a_model_whose_loss_changes_is_told_before_each_step_how_far_the_run_is():
+    model = Watched()
+    run(model, steps=4, evaluations=1)
+    assert model.told == [0, 0.25, 0.5, 0.75]

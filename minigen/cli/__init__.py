@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from minigen import __version__
+from minigen.cli.autoencoding import interpolate, reconstruct, sample, train_vae
 from minigen.cli.classification import classify, train_classify
 from minigen.cli.data import data_app
 from minigen.cli.exercises import exercises_app
@@ -19,7 +20,18 @@ from minigen.cli.train import train_app
 from minigen.cli.translation import train_translate, translate
 from minigen.cli.use import use_app
 
-__all__ = ["app", "classify", "main", "train_classify", "train_translate", "translate"]
+__all__ = [
+    "app",
+    "classify",
+    "interpolate",
+    "main",
+    "reconstruct",
+    "sample",
+    "train_classify",
+    "train_translate",
+    "train_vae",
+    "translate",
+]
 
 app = typer.Typer(
     no_args_is_help=True,

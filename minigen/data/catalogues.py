@@ -41,6 +41,21 @@ def read_splits(languages: Pair, *wheels: ZipFile) -> dict[str, dict[str, list[s
     return _read(languages, wheels)[0]
 
 
+def read_strings(*wheels: ZipFile) -> dict[str, dict[str, list[str]]]:
+    """The splits train, validation and test with a column text: short English strings of `read_splits`, each once.
+
+    Short is two to ten words. What has a placeholder is left out, since it is no sentence yet. Near copies lie in one
+    split, as those of the pairs do.
+    """
+    splits = _read(("en", "fr"), wheels)[0]
+    distinct = {name: dict.fromkeys(columns["source"]) for name, columns in splits.items()}
+    return {name: {"text": [string for string in strings if _is_short(string)]} for name, strings in distinct.items()}
+
+
+def _is_short(string: str) -> bool:
+    return 2 <= len(string.split()) <= 10 and not _PLACEHOLDER.search(string)
+
+
 def report(languages: Pair, *wheels: ZipFile) -> dict[str, int | dict[str, int]]:
     """What became of all that the catalogues hold: "read" pairs, "removed" pairs by reason, "splits" by name.
 

@@ -28,6 +28,7 @@ def load(name: str | Path) -> "DatasetDict":
     "shakespeare"             38 plays, fetched first if they are not there yet (`list_sources()` has all names)
     "software:en-fr"          what programs say, translated by people; also en-de, en-es, en-zh, and reversed as
                               fr-en. "software" alone is en-fr. Fetched first if it is not there yet
+    "strings"                 short English sentences out of the same programs, column text
     "dates:en-fr"             dates, numbers, money and times in two languages, generated. "dates" is en-fr
     "multi30k:en-de"          captions of photographs on the hub, also as de-en. "multi30k" is en-de
     "hub:owner/name"          a dataset on the hub that is stored as parquet files

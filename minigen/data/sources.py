@@ -76,6 +76,14 @@ def _multi30k(source: str = "en", target: str = "de") -> Source:
     )
 
 
+STRINGS = Source(
+    name="strings",
+    wheels=(*CATALOGUES, LANGUAGE_PACKS["fr"]),
+    licence="that of each program: BSD, MIT, Apache-2.0, GPL-2.0, AGPL-3.0",
+    holds="short sentences that software says, two to ten English words; column text",
+    read=catalogues.read_strings,
+)
+
 LABELLED = [
     Source(
         name="rotten_tomatoes",
@@ -123,6 +131,7 @@ SOURCES: dict[str, Source] = {
             holds="38 plays of Shakespeare, 5.0 million characters of dialogue; column text, one row a play",
             read=plays.read_splits,
         ),
+        STRINGS,
         *LABELLED,
         *WEIGHTS,
         *(declare() for declare in PAIRED.values()),

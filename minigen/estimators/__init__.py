@@ -6,15 +6,25 @@ from sklearn.base import BaseEstimator
 
 from minigen.estimators.fine_tuning import FineTuning
 from minigen.estimators.folder import read_config
+from minigen.estimators.text_autoencoder import TextAutoencoder
 from minigen.estimators.text_classifier import TextClassifier
 from minigen.estimators.text_encoder import TextEncoder
 from minigen.estimators.text_generator import TextGenerator
 from minigen.estimators.translator import Translator
 
-__all__ = ["ESTIMATORS", "FineTuning", "TextClassifier", "TextEncoder", "TextGenerator", "Translator", "load_estimator"]
+__all__ = [
+    "ESTIMATORS",
+    "FineTuning",
+    "TextAutoencoder",
+    "TextClassifier",
+    "TextEncoder",
+    "TextGenerator",
+    "Translator",
+    "load_estimator",
+]
 
 # By the name that config.json has for them.
-ESTIMATORS = {kind.__name__: kind for kind in (TextClassifier, TextGenerator, Translator)}
+ESTIMATORS = {kind.__name__: kind for kind in (TextAutoencoder, TextClassifier, TextGenerator, Translator)}
 
 
 def load_estimator(folder: str | Path, device: str | None = None) -> BaseEstimator:

@@ -1,4 +1,4 @@
-"""Train any model: a model is whatever has a `loss(batch)`."""
+"""Train any model: a model is whatever has a `loss(batch)`, and `set_progress` where its loss changes over the run."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -24,6 +24,9 @@ def train(
     """Trains model in place and leaves it with the weights that were best on held_out (the last ones without).
 
     model.loss(batch) gives (sum of losses, number of targets). held_out is a list of batches, measured whole.
+    model.set_progress(progress), if there is one, is called before each step with the share of the run that is done, 0
+    to 1: a pure function of the step where steps or epochs are the budget, so that a resumed run goes on just so. Its
+    held-out loss should be that of the end of the run, whatever the progress, or the best weights would mean nothing.
     out: a folder for model.safetensors (best weights), last.safetensors (all that `resume` needs) and
     history.jsonl. observers are called with each new row of the history. Ctrl-C ends the run after the
     step at hand and saves, so that resume=True goes on from there.

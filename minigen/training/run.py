@@ -53,6 +53,8 @@ class Run:
         self.precision = pick_precision(self.device, config.precision)
         self.settings = run_settings(config, batches, self.precision)
         self.loss = torch.compile(model.loss) if config.compile else model.loss
+        # Of a model whose loss changes over the run, such as a VAE.
+        self.set_progress: Callable[[float], None] | None = getattr(model, "set_progress", None)
         self.optimizers = make_optimizers(model, config)
         use_precision(self.optimizers, self.precision)
         self.schedule = SCHEDULES[config.schedule]
@@ -145,6 +147,8 @@ class Run:
         """One update; returns (mean loss before it, number of targets)."""
         c = self.config
         self._set_learning_rate(progress)
+        if self.set_progress:
+            self.set_progress(progress)
         total = count = torch.zeros((), device=self.device)
         for part in range(c.accumulate):
             batch = to_device(self.batches[self.step * c.accumulate + part], self.device)
@@ -171,7 +175,9 @@ class Run:
             return {}
         start = time.perf_counter()
         val_loss = evaluate(self.model, self.held_out, self.precision)
-        self._check(val_loss)
+        # Measured is what counts in the end, which a loss that changes may at first ignore: it can rise on the way.
+        if self.set_progress is None or not math.isfinite(val_loss):
+            self._check(val_loss)
         if val_loss < self.history.best_val_loss:
             self.history.best_val_loss, self.history.best_step, self.unimproved = val_loss, self.step, 0
             self.store.keep_best()
