@@ -25,8 +25,8 @@ class AutoencoderPreset:
     tokens_per_batch: int
     minutes: float
     accumulate: int = 2
-    dropout: float = 0.1
-    word_dropout: float = 0.3
+    dropout: float = 0.0
+    word_dropout: float = 0.2
     free_bits: float = 0.25
     schedule: str = "linear"
     learning_rate: float = 0.012
@@ -58,9 +58,9 @@ VAE_PRESETS = {
     # 0.03 M parameters and the embeddings: for tests, and to see that all works
     "tiny": AutoencoderPreset(1, 1, 32, 2, latent_size=8, context_length=24, tokens_per_batch=500, minutes=0.1),
     # 0.5 M parameters and the embeddings: for tens of thousands of short sentences on a laptop
-    "laptop": AutoencoderPreset(1, 1, 128, 2, latent_size=32, context_length=32, tokens_per_batch=1000, minutes=4),
+    "laptop": AutoencoderPreset(1, 1, 128, 2, latent_size=32, context_length=32, tokens_per_batch=500, minutes=4),
     # 12 M parameters and the embeddings
     "gpu": AutoencoderPreset(
-        4, 4, 384, 6, latent_size=64, context_length=64, tokens_per_batch=16_000, minutes=20, accumulate=1
+        4, 4, 384, 6, latent_size=64, context_length=64, tokens_per_batch=16_000, minutes=20, accumulate=1, dropout=0.1
     ),
 }

@@ -1,5 +1,6 @@
 """A text autoencoder: sentences become points of a space, points become sentences; fit, transform, sample, save."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -101,8 +102,7 @@ class TextAutoencoder(TransformerMixin, BaseEstimator):
             progress=progress,
         )
         if self.summary_["stopped"] != "interrupted" and len(watched) > 1:
-            found = diagnose(self.model_, watched, num_samples=1)
-            self.summary_ |= {f"val_{name}": found[name] for name in SCORES}
+            self.summary_ |= self._scores(watched)
         if out:
             folders.write_summary(Path(out), self.summary_)
         return self
@@ -207,6 +207,13 @@ class TextAutoencoder(TransformerMixin, BaseEstimator):
         seed_everything(self.seed)
         config = preset.model(self.tokenizer_.vocab_size, self.beta)
         self.model_ = TextVAE(config).to(pick_device(self.device))
+
+    def _scores(self, held_out: list[Tensor]) -> dict[str, float | int]:
+        """What the summary says of the held-out sentences."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the mutual information, which is not told here
+            found = diagnose(self.model_, held_out, num_samples=1)
+        return {f"val_{name}": found[name] for name in SCORES}
 
     def _tokens(self, texts: Sequence[str]) -> list[Tensor]:
         return beginnings(self.tokenizer_, texts, self.model_.config.context_length)
