@@ -4,6 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
+from minigen.models.ngram import NGram
+
 
 def bits_per_byte(nats: float, num_bytes: int) -> float:
     """nats / (ln 2 * num_bytes): the total loss of a text, in bits, per byte of its UTF-8 form.
@@ -75,6 +79,59 @@ def repeated_fraction(tokens: Sequence, window: int) -> float:
         raise ValueError("no tokens to measure")
     repeated = sum(token in tokens[max(0, i - window) : i] for i, token in enumerate(tokens))
     return repeated / len(tokens)
+
+
+def uniqueness(strings: Sequence) -> float:
+    """The share of different strings among strings (N, T): 1 if none came twice. ValueError for none."""
+    if not len(strings):
+        raise ValueError("no strings to measure")
+    return len({tuple(string) for string in _plain(strings)}) / len(strings)
+
+
+def bigram_divergence(strings: Sequence, others: Sequence, vocab_size: int) -> float:
+    """Jensen-Shannon divergence between the pairs of neighbours of strings (N, T) and of others (M, S), in nats.
+
+    0 if all pairs are equally frequent in both, ln 2 if no pair occurs in both. Source: Lin 1991.
+    ValueError where there is no pair.
+    """
+    one, other = (_bigram_shares(np.asarray(part), vocab_size) for part in (strings, others))
+    middle = (one + other) / 2
+    return float(_kl(one, middle) + _kl(other, middle)) / 2
+
+
+def _bigram_shares(strings: np.ndarray, vocab_size: int) -> np.ndarray:
+    if strings.ndim != 2 or strings.shape[0] == 0 or strings.shape[1] < 2:
+        raise ValueError(f"there are no pairs of neighbours in strings of shape {strings.shape}")
+    pairs = strings[:, :-1] * vocab_size + strings[:, 1:]
+    return np.bincount(pairs.ravel(), minlength=vocab_size**2) / pairs.size
+
+
+def _kl(p: np.ndarray, q: np.ndarray) -> float:
+    seen = p > 0
+    return float((p[seen] * np.log(p[seen] / q[seen])).sum())
+
+
+def ngram_nats(known: Sequence, judged: Sequence, vocab_size: int, order: int = 3) -> float:
+    """Mean -ln P of the judged strings (N, T) under an n-gram model of the known ones (M, S), in nats a token.
+
+    How good is what was written: known = real strings, judged = written ones. How much of what is real can be written
+    at all ("reverse"): known = written, judged = real; strings that are all alike, however good, fare badly.
+    Source of the second: Zhao et al. 2018 ("reverse perplexity").
+    """
+    model, edge = NGram(order, vocab_size + 1), vocab_size
+    model.fit(_with_edges(known, edge, order).ravel())
+    windows = np.lib.stride_tricks.sliding_window_view(_with_edges(judged, edge, order), order, axis=1)
+    windows = windows.reshape(-1, order).copy()  # (N T, order): each token behind those that it is judged by
+    nats = model.token_nats(windows.ravel()).reshape(windows.shape)[:, -1]
+    windows[:, -1] = edge
+    ends = model.token_nats(windows.ravel()).reshape(windows.shape)[:, -1]
+    # All strings are of one length, so that an edge is never a choice: what the model gave it, it gives to the others.
+    return float((nats + np.log1p(-np.exp(-ends))).mean())
+
+
+def _with_edges(strings: Sequence, edge: int, order: int) -> np.ndarray:
+    strings = np.asarray(_plain(strings))
+    return np.pad(strings, ((0, 0), (order - 1, 0)), constant_values=edge)
 
 
 def _plain(tokens: Sequence) -> list:

@@ -85,7 +85,7 @@ DAMAGE = {
     "config is a list": (overwrite("config.json", b"[1, 2]"), "a model of another program"),
     "config is a number": (overwrite("config.json", b"5"), "a model of another program"),
     "config is foreign": (overwrite("config.json", b'{"model_type": "gpt2"}'), "a model of another program"),
-    "config is of another task": (set_field("estimator", value="Translator"), "a Translator, and a TextGenerator"),
+    "config is of another task": (set_field("estimator", value="Translator"), "a Translator .*, and a TextGenerator"),
     "no parameters": (remove_field("parameters"), "it has no parameters"),
     "parameters are a list": (set_field("parameters", value=[1]), "it has no parameters"),
     "no model": (remove_field("model"), "it has no model"),

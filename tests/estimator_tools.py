@@ -23,11 +23,14 @@ def story(length: int = 3000, seed: int = 1) -> str:
 TEXT, OTHER = story(), story(seed=2)
 
 
+OWN = ("tokenizer", "vocab_size", "seed", "architecture")
+
+
 def fitted(
     *arguments: object, steps: int = 24, preset: str | Preset = TINY, text: str = TEXT, **options
 ) -> TextGenerator:
-    """A generator after a few steps. tokenizer, vocab_size and seed go to it, all else to `fit`."""
-    own = {name: options.pop(name) for name in ("tokenizer", "vocab_size", "seed") if name in options}
+    """A generator after a few steps. what is in OWN goes to it, all else to `fit`."""
+    own = {name: options.pop(name) for name in OWN if name in options}
     return TextGenerator(preset, device="cpu", **own).fit(
         text, *arguments, steps=steps, progress=False, precision="fp32", **options
     )

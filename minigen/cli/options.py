@@ -14,6 +14,7 @@ Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the fastest 
 # Of training.
 Out = Annotated[Path, typer.Option(help="Folder for the model; made if it is not there.")]
 Preset = Annotated[str, typer.Option(help="tiny, speedrun, laptop, gpu or gpt2: size and recipe.")]
+Architecture = Annotated[str, typer.Option(help="transformer, or gru: a recurrent model with as many parameters.")]
 Steps = Annotated[int | None, typer.Option(help="Budget in steps.")]
 Epochs = Annotated[float | None, typer.Option(help="Budget in passes over the data.")]
 Minutes = Annotated[float | None, typer.Option(help="Budget in minutes, evaluations included.")]

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from minigen.cli.options import (
+    Architecture,
     BatchSize,
     Curves,
     Data,
@@ -28,6 +29,7 @@ def train_generate(
     data: Data,
     out: Out,
     preset: Preset = "laptop",
+    architecture: Architecture = "transformer",
     tokenizer: Annotated[str, typer.Option(help="char, byte or bpe: characters, bytes, or learned pieces.")] = "char",
     vocab_size: Annotated[int, typer.Option(help="Tokens of a bpe tokenizer.")] = 2000,
     steps: Steps = None,
@@ -40,18 +42,20 @@ def train_generate(
     resume: Resume = False,
     tensorboard: Curves = False,
 ) -> None:
-    """Train a GPT that writes like a text. A plain .txt is held out from its last tenth on.
+    """Train a model, usually a GPT, that writes like a text. A plain .txt is held out from its last tenth on.
 
     Example: minigen train generate --data plays.txt --out runs/plays --preset speedrun --minutes 2
     """
     from minigen.estimators import TextGenerator
+    from minigen.estimators.architectures import LANGUAGE_MODELS, find_architecture
     from minigen.presets import find_preset
 
     recipe = {"steps": steps, "epochs": epochs, "minutes": minutes, "learning_rate": learning_rate}
     refuse_used(out, resume)
     check(find_preset(preset), device, recipe)
+    find_architecture(architecture, LANGUAGE_MODELS)
     splits = read_data(data, TextGenerator.columns)
-    generator = TextGenerator(preset, tokenizer, vocab_size, seed, device)
+    generator = TextGenerator(preset, tokenizer, vocab_size, seed, device, architecture)
     generator.fit(
         splits["train"]["text"],
         splits["validation"]["text"],

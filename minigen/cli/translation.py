@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from minigen.cli.options import (
+    Architecture,
     BatchSize,
     Curves,
     Device,
@@ -33,6 +34,7 @@ def train_translate(
         str | None, typer.Option(help="Pairs to watch the training by; without it, up to 1,000 of --data are held out.")
     ] = None,
     preset: Annotated[str, typer.Option(help="tiny, laptop or gpu: size and recipe.")] = "laptop",
+    architecture: Architecture = "transformer",
     tokenizer: Annotated[str, typer.Option(help="char, byte or bpe: characters, bytes, or learned pieces.")] = "bpe",
     vocab_size: Annotated[int, typer.Option(help="Tokens of a bpe tokenizer, for both languages together.")] = 4000,
     steps: Steps = None,
@@ -52,13 +54,15 @@ def train_translate(
     Of your own: minigen train translate --data pairs.tsv --valid held_out.tsv --out runs/mine --minutes 20
     """
     from minigen.estimators import Translator
+    from minigen.estimators.architectures import ENCODER_DECODERS, find_architecture
     from minigen.presets import TRANSLATION_PRESETS, find_preset
 
     recipe = {"steps": steps, "epochs": epochs, "minutes": minutes, "learning_rate": learning_rate}
     refuse_used(out, resume)
     check(find_preset(preset, TRANSLATION_PRESETS), device, recipe)
+    find_architecture(architecture, ENCODER_DECODERS)
     train, held_out = read_pairs(data, valid)
-    translator = Translator(preset, tokenizer, vocab_size, seed, device)
+    translator = Translator(preset, tokenizer, vocab_size, seed, device, architecture)
     translator.fit(
         *train,
         held_out,

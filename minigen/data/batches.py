@@ -54,6 +54,27 @@ class WindowBatches:
         return offset + self.context_length * torch.randperm(self.num_windows, generator=generator)
 
 
+class RowBatches:
+    """Rows of a table, in a new random order in each epoch; batches[step] is (rows,), a pure function of it.
+
+    rows: (N, ...), such as strings of one length. ValueError if there are none, or batch_size is below 1.
+    """
+
+    def __init__(self, rows: Tensor, batch_size: int, seed: int = 0):
+        if not len(rows) or batch_size < 1:
+            raise ValueError(f"there are {len(rows)} rows for batches of {batch_size}; both must be at least 1")
+        self.rows, self.batch_size, self.seed = rows, min(batch_size, len(rows)), seed
+
+    def __len__(self) -> int:
+        return len(self.rows) // self.batch_size
+
+    def __getitem__(self, step: int) -> tuple[Tensor]:
+        epoch, position = divmod(step, len(self))
+        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+        order = torch.randperm(len(self.rows), generator=generator)
+        return (self.rows[order[position * self.batch_size : (position + 1) * self.batch_size]],)
+
+
 def held_out_windows(
     tokens: Tensor, context_length: int, batch_size: int, ignored: int = -100
 ) -> list[tuple[Tensor, Tensor]]:

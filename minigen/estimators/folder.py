@@ -190,6 +190,7 @@ def _refuse_another_model(folder: Path, description: dict) -> None:
     if "last.safetensors" not in holds and (holds or not (folder / "config.json").is_file()):
         raise FileNotFoundError(f"{folder} holds no run to resume (no last.safetensors): start without resume")
     then, now = read_config(folder, description["estimator"]), json.loads(json.dumps(description))
+    then["parameters"].setdefault("architecture", "transformer")  # a run from before there was a choice
     for part in ("parameters", "model"):
         fixed = {name: value for name, value in now[part].items() if name != "device"}  # may be another one
         refuse_another_run(then[part], fixed)

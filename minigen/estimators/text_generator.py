@@ -10,12 +10,12 @@ from minigen.data.batches import WindowBatches
 from minigen.data.splits import split_by_position
 from minigen.device import pick_device, seed_everything
 from minigen.estimators import folder as folders
+from minigen.estimators.architectures import LANGUAGE_MODELS, find_architecture, saved_architecture
 from minigen.estimators.fitting import fit_model
 from minigen.estimators.held_out import hold_out, to_tokens
 from minigen.estimators.writing import until, usual_prompt, write
 from minigen.generate import Sampling
 from minigen.metrics import perplexity
-from minigen.models.gpt import GPT, GPTConfig
 from minigen.presets import PRESETS, Preset, find_preset
 from minigen.tokenizers import train_tokenizer
 from minigen.training import evaluate
@@ -30,7 +30,8 @@ class TextGenerator(BaseEstimator):
     >>> print(writer.generate("ROMEO:\\n"))
 
     preset: a name from `minigen.presets` or a Preset. tokenizer: "char", "byte" or "bpe" (of vocab_size tokens).
-    device: "cuda", "mps" or "cpu"; the fastest one there if None.
+    device: "cuda", "mps" or "cpu"; the fastest one there if None. architecture: "transformer", or "gru", a recurrent
+    model of about as many parameters.
     After `fit`: model_, tokenizer_, history_ and summary_ (losses, speed, size).
     """
 
@@ -43,9 +44,10 @@ class TextGenerator(BaseEstimator):
         vocab_size: int = 2000,
         seed: int = 0,
         device: str | None = None,
+        architecture: str = "transformer",
     ):
         self.preset, self.tokenizer, self.vocab_size = preset, tokenizer, vocab_size
-        self.seed, self.device = seed, device
+        self.seed, self.device, self.architecture = seed, device, architecture
 
     def fit(
         self,
@@ -73,7 +75,8 @@ class TextGenerator(BaseEstimator):
             OSError: if `out` cannot be written.
         """
         preset, device = find_preset(self.preset), pick_device(self.device)
-        config = preset.training(steps=steps, epochs=epochs, minutes=minutes, seed=self.seed, **recipe)
+        architecture = find_architecture(self.architecture, LANGUAGE_MODELS)
+        config = architecture.training(preset, steps=steps, epochs=epochs, minutes=minutes, seed=self.seed, **recipe)
         batch_size = preset.batch_size if batch_size is None else batch_size
         text = _joined(texts)
         text, held_out_text = split_by_position(text) if validation is None else (text, _joined(validation))
@@ -82,8 +85,9 @@ class TextGenerator(BaseEstimator):
         _refuse_short(len(tokens), preset.context_length)
         batches = WindowBatches(tokens, preset.context_length, batch_size, self.seed)
         held_out = hold_out(held_out_text, self.tokenizer_, preset.context_length)
+        shape = architecture.like(preset.model(self.tokenizer_.vocab_size))
         seed_everything(self.seed)
-        self.model_ = GPT(preset.model(self.tokenizer_.vocab_size)).to(device)
+        self.model_ = architecture.build(shape).to(device)
         self.texts_ = _fingerprints(text, held_out_text)
         data = f"{len(tokens):,} tokens ({self.tokenizer_.vocab_size:,} different ones)"
         data += f", and {held_out.num_tokens + 1:,} held out"
@@ -180,7 +184,8 @@ class TextGenerator(BaseEstimator):
         Raises:
             FileNotFoundError: if there is none. ValueError: if a file is damaged or the files do not fit.
         """
-        return folders.restore(cls, Path(folder), device, preset=Preset, config=GPTConfig, build=GPT)
+        saved = saved_architecture(Path(folder), cls.__name__, LANGUAGE_MODELS)
+        return folders.restore(cls, Path(folder), device, preset=Preset, config=saved.config, build=saved.build)
 
 
 def _refuse_short(num_tokens: int, context_length: int) -> None:

@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 from minigen.beam_search import BeamConfig, beam_search
 from minigen.data.pairs import pad_sources
 from minigen.models.encoder_decoder import EncoderDecoder
+from minigen.models.gru_encoder_decoder import GRUEncoderDecoder
 from minigen.tokenizers import Tokenizer
 
 SOURCE_TOKENS = 2000  # in a batch, padding included; each has beam_size rows
@@ -22,7 +23,11 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Tensor]:
 
 
 def translate(
-    model: EncoderDecoder, tokenizer: Tokenizer, sources: Sequence[str], config: BeamConfig, progress: bool = False
+    model: EncoderDecoder | GRUEncoderDecoder,
+    tokenizer: Tokenizer,
+    sources: Sequence[str],
+    config: BeamConfig,
+    progress: bool = False,
 ) -> list[Candidates]:
     """The config.num_best best translations of each source; of a source without text "".
 

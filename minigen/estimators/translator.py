@@ -13,9 +13,9 @@ from minigen.data.pairs import PairBatches, held_out_pairs, pair_batch
 from minigen.data.splits import group_rows, hold_out
 from minigen.device import pick_device, seed_everything
 from minigen.estimators import folder as folders
+from minigen.estimators.architectures import ENCODER_DECODERS, find_architecture, saved_architecture
 from minigen.estimators.fitting import fit_model
 from minigen.estimators.translating import Candidates, encode, translate
-from minigen.models.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from minigen.presets import TRANSLATION_PRESETS, TranslationPreset, find_preset
 from minigen.tokenizers import train_tokenizer
 from minigen.translation_metrics import translation_scores
@@ -35,7 +35,8 @@ class Translator(BaseEstimator):
 
     preset: a name from `minigen.presets.TRANSLATION_PRESETS` or a TranslationPreset. tokenizer: "bpe" (of vocab_size
     tokens), "byte" or "char"; one for both languages, learned from the training pairs alone.
-    device: "cuda", "mps" or "cpu"; the fastest one there if None.
+    device: "cuda", "mps" or "cpu"; the fastest one there if None. architecture: "transformer", or "gru", a recurrent
+    model with attention and about as many parameters.
     After `fit`: model_, tokenizer_, history_ and summary_ (losses, scores, speed, size).
     """
 
@@ -48,9 +49,10 @@ class Translator(BaseEstimator):
         vocab_size: int = 4000,
         seed: int = 0,
         device: str | None = None,
+        architecture: str = "transformer",
     ):
         self.preset, self.tokenizer, self.vocab_size = preset, tokenizer, vocab_size
-        self.seed, self.device = seed, device
+        self.seed, self.device, self.architecture = seed, device, architecture
 
     def fit(
         self,
@@ -78,18 +80,18 @@ class Translator(BaseEstimator):
                 pair fits the context; or a name or number is not valid. OSError: if `out` cannot be written.
         """
         preset = find_preset(self.preset, TRANSLATION_PRESETS)
-        config = preset.training(steps=steps, epochs=epochs, minutes=minutes, seed=self.seed, **recipe)
+        kind = find_architecture(self.architecture, ENCODER_DECODERS)
+        config = kind.training(preset, steps=steps, epochs=epochs, minutes=minutes, seed=self.seed, **recipe)
         train, held_out = _split((sources, targets), validation)
         self._begin(preset, train, held_out)
         pairs, watched = self._fitting(train, "training"), self._fitting(held_out, "held-out")
         size = _tokens_per_batch(preset.tokens_per_batch, batch_size, config.accumulate, pairs)
-        known = f"{len(train[0]):,} pairs ({self.tokenizer_.vocab_size:,} different tokens)"
         self.summary_ = fit_model(
             self,
             PairBatches(*pairs, self.model_.boundary, size, self.seed),
             held_out_pairs(*watched, self.model_.boundary, preset.tokens_per_batch),
             config,
-            data=f"{known}, and {len(held_out[0]):,} held out",
+            data=f"{len(train[0]):,} pairs ({self.tokenizer_.vocab_size:,} tokens), {len(held_out[0]):,} held out",
             out=out,
             resume=resume,
             observers=observers,
@@ -172,15 +174,18 @@ class Translator(BaseEstimator):
         Raises:
             FileNotFoundError: if there is none. ValueError: if a file is damaged or the files do not fit.
         """
-        kinds = {"preset": TranslationPreset, "config": EncoderDecoderConfig, "build": EncoderDecoder}
+        saved = saved_architecture(Path(folder), cls.__name__, ENCODER_DECODERS)
+        kinds = {"preset": TranslationPreset, "config": saved.config, "build": saved.build}
         return folders.restore(cls, Path(folder), device, **kinds)
 
     def _begin(self, preset: TranslationPreset, train: Pairs, held_out: Pairs) -> None:
         """Tokenizer, model and fingerprints, before any training."""
         self.tokenizer_ = train_tokenizer(self.tokenizer, [*train[0], *train[1]], self.vocab_size)
         self.texts_ = {"train": _fingerprint(*train), "held_out": _fingerprint(*held_out)}
+        architecture = find_architecture(self.architecture, ENCODER_DECODERS)
+        shape = architecture.like(preset.model(self.tokenizer_.vocab_size))
         seed_everything(self.seed)
-        self.model_ = EncoderDecoder(preset.model(self.tokenizer_.vocab_size)).to(pick_device(self.device))
+        self.model_ = architecture.build(shape).to(pick_device(self.device))
 
     def _fitting(self, pairs: Pairs, kind: str) -> tuple[list[Tensor], list[Tensor]]:
         """The tokens of the pairs that fit the context; how many do not is said in a warning."""

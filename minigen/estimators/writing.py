@@ -3,14 +3,22 @@
 import codecs
 from collections.abc import Iterator, Sequence
 
+from torch import nn
+
 from minigen.generate import Sampling, generate
 from minigen.models.gpt import GPT
+from minigen.models.gru import GRULanguageModel
 from minigen.tokenizers import Tokenizer
 from minigen.tokenizers.base import unknown_characters_error
 
 
 def write(
-    model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], max_new_tokens: int, sampling: Sampling, seed: int | None
+    model: GPT | GRULanguageModel,
+    tokenizer: Tokenizer,
+    prompts: Sequence[str],
+    max_new_tokens: int,
+    sampling: Sampling,
+    seed: int | None,
 ) -> Iterator[list[str]]:
     """Gives, step by step, the piece of text that each prompt gains; "" where it gains none.
 
@@ -51,7 +59,7 @@ def _encode(tokenizer: Tokenizer, prompt: str) -> list[int]:
     raise unknown_characters_error(unknown, "the text that the model was trained on", advice)
 
 
-def _without_dropout(model: GPT, steps: Iterator[list[int | None]]) -> Iterator[list[int | None]]:
+def _without_dropout(model: nn.Module, steps: Iterator[list[int | None]]) -> Iterator[list[int | None]]:
     """The steps, taken in evaluation mode; a model that is being trained goes on being trained."""
     was_training = model.training
     model.eval()

@@ -1,5 +1,6 @@
-"""The parts of a Transformer, one idea a file: attention, feed-forward, norms, positions, masks, blocks, stacks."""
+"""The parts of models, one idea a file: attention, feed-forward, norms, positions, masks, blocks, stacks; the GRU."""
 
+from minigen.layers.additive_attention import AdditiveAttention
 from minigen.layers.attention import (
     MultiHeadAttention,
     attention_weights,
@@ -10,6 +11,7 @@ from minigen.layers.block import Block, BlockConfig
 from minigen.layers.cache import KVCache
 from minigen.layers.dropout import Dropout
 from minigen.layers.feed_forward import FeedForward
+from minigen.layers.gru import GRU, BidirectionalGRU, GRUDecoder, GRUEncoder, GRUStack
 from minigen.layers.lora import LoRALinear, add_lora, merge_lora
 from minigen.layers.masks import causal_mask, padding_mask
 from minigen.layers.norm import LayerNorm, RMSNorm
@@ -24,12 +26,18 @@ from minigen.layers.positions import (
 from minigen.layers.stack import Decoder, Encoder
 
 __all__ = [
+    "GRU",
+    "AdditiveAttention",
+    "BidirectionalGRU",
     "Block",
     "BlockConfig",
     "Decoder",
     "Dropout",
     "Encoder",
     "FeedForward",
+    "GRUDecoder",
+    "GRUEncoder",
+    "GRUStack",
     "KVCache",
     "LayerNorm",
     "LearnedPositions",

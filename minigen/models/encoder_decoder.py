@@ -98,11 +98,9 @@ class EncoderDecoder(nn.Module):
         While training, the loss is that of smoothed labels; measured is what the labels are.
         """
         source, source_mask, inputs, targets = batch
-        keep = targets != IGNORED
         hidden = self.decode(inputs, self.encode(source, source_mask), source_mask)
-        logits = self.head(hidden[keep]).float()  # (N, V): no work for padding
         smoothing = self.config.label_smoothing if self.training else 0.0
-        return F.cross_entropy(logits, targets[keep], reduction="sum", label_smoothing=smoothing), keep.sum()
+        return translation_loss(self.head, hidden, targets, smoothing)
 
     @torch.no_grad()
     def next_token_function(
@@ -145,3 +143,10 @@ class EncoderDecoder(nn.Module):
         x = table(tokens) * self.scale
         rotation = self.rotary(tokens.shape[1], start) if self.rotary is not None else None
         return self.dropout(x if self.positions is None else self.positions(x, start)), rotation
+
+
+def translation_loss(head: nn.Module, hidden: Tensor, targets: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+    """(sum of -log p(target) in nats, number of targets); hidden (B, T, D), targets (B, T), head: (N, D) -> (N, V)."""
+    keep = targets != IGNORED
+    logits = head(hidden[keep]).float()  # (N, V): no work for padding
+    return F.cross_entropy(logits, targets[keep], reduction="sum", label_smoothing=smoothing), keep.sum()

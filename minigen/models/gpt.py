@@ -77,17 +77,12 @@ class GPT(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., D) -> (..., V)"""
-        logits = self.head(hidden)
-        if self.config.logit_cap is not None:
-            logits = self.config.logit_cap * torch.tanh(logits.float() / self.config.logit_cap)
-        return logits
+        return cap(self.head(hidden), self.config.logit_cap)
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """(sum of -log p(target) in nats, number of targets) for inputs and targets, (B, T) each."""
         inputs, targets = batch
-        logits = self(inputs).flatten(0, 1).float()  # (B T, V)
-        total = F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED, reduction="sum")
-        return total, (targets != IGNORED).sum()
+        return next_token_loss(self(inputs), targets)
 
     def new_cache(self, batch_size: int) -> KVCache:
         """An empty cache for batch_size rows of up to context_length tokens."""
@@ -119,6 +114,18 @@ class GPT(nn.Module):
             return self.logits(hidden[:, -1])
 
         return step
+
+
+def cap(logits: Tensor, limit: float | None) -> Tensor:
+    """Logits bent softly into (-limit, limit); None leaves them."""
+    return logits if limit is None else limit * torch.tanh(logits.float() / limit)
+
+
+def next_token_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """(sum of -log p(target) in nats, number of targets) for logits (B, T, V) and targets (B, T)."""
+    flat = logits.flatten(0, 1).float()  # (B T, V)
+    total = F.cross_entropy(flat, targets.flatten(), ignore_index=IGNORED, reduction="sum")
+    return total, (targets != IGNORED).sum()
 
 
 def initialise(module: nn.Module) -> None:
