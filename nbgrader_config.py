@@ -1,9 +1,12 @@
-"""nbgrader for a teacher: `nbgrader generate_assignment 02_attention`, from the root of the repository."""
+"""nbgrader for a teacher: `nbgrader generate_assignment 02_attention`, from the root of the repository.
+
+Then `nbgrader autograde 02_attention`, with submissions in grading/submitted/LEARNER/02_attention/02_attention.ipynb.
+"""
 
 import os
 
 from nbconvert.preprocessors import TagRemovePreprocessor
-from nbgrader.converters import GenerateAssignment
+from nbgrader.converters import Autograde, GenerateAssignment
 
 c = get_config()  # noqa: F821 - a name that nbgrader provides
 
@@ -21,5 +24,18 @@ c.TagRemovePreprocessor.remove_cell_tags = ["explanation"]
 c.TagRemovePreprocessor.enabled = True
 c.GenerateAssignment.preprocessors = [TagRemovePreprocessor, *GenerateAssignment.preprocessors.default()]
 
-c.OverwriteCells.add_missing_cells = True
+
+class RemoveFinale(TagRemovePreprocessor):
+    """Takes out what is run for joy alone: it trains a small model, and earns no points."""
+
+
+c.RemoveFinale.remove_cell_tags = ["finale"]
+c.RemoveFinale.enabled = True
+c.Autograde.sanitize_preprocessors = [RemoveFinale, *Autograde.sanitize_preprocessors.default()]
+
+c.OverwriteCells.add_missing_cells = True  # a check that a learner deleted comes back
 c.Execute.timeout = 60
+# To nbgrader anything on stderr is a failure, a mere warning too. A check that fails raises, and is seen anyway.
+c.IgnorePattern.enabled = True
+c.IgnorePattern.pattern = r"(?s)."
+os.environ.setdefault("MINIGEN_CHECK_SEED", "1")  # other inputs than the learners'

@@ -11,12 +11,16 @@ STUBS = ("YOUR ANSWER HERE", "YOUR CODE HERE")
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell that counts. role: given, solution, grade, written or finale. task: the id, where it has one."""
+    """A cell that counts. role: given, solution, grade, written or finale. task: the id, where it has one.
+
+    name: nbgrader's own, "02-softmax-solution"; it stays the same wherever a learner moves the cell.
+    """
 
     role: str
     source: str
     task: str | None
     number: int
+    name: str = ""
 
 
 def grade_id(task_id: str) -> str:
@@ -31,32 +35,33 @@ def read_cells(path: Path) -> list[Cell]:
         ValueError: if the file is no notebook.
     """
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a notebook: {error}") from None
-    found = []
-    for number, cell in enumerate(cells, start=1):
-        source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
-        role, task = _role(cell, source)
-        if role:
-            found.append(Cell(role, source, task, number))
-    return found
+        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
+        found = [_cell(cell, number) for number, cell in enumerate(cells, start=1)]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is not a notebook: {error or type(error).__name__}") from None
+    return [cell for cell in found if cell.role]
 
 
-def _role(cell: dict, source: str) -> tuple[str | None, str | None]:
+def _cell(cell: dict, number: int) -> Cell:
+    source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+    role, task = _role(cell, source)
+    return Cell(role, source, task, number, str(cell.get("metadata", {}).get("nbgrader", {}).get("grade_id", "")))
+
+
+def _role(cell: dict, source: str) -> tuple[str, str | None]:
     metadata = cell.get("metadata", {})
     grading = metadata.get("nbgrader", {})
-    name = str(grading.get("grade_id", "")).removesuffix("-solution").replace("-", ".", 1)
+    name = re.sub(r"-solution(-\d+)?$", "", str(grading.get("grade_id", ""))).replace("-", ".", 1)
     if "finale" in metadata.get("tags", []):
         return "finale", None
     if cell["cell_type"] != "code":
-        return ("written", name) if grading.get("grade") else (None, None)
+        return ("written", name) if grading.get("grade") else ("", None)
     if grading.get("solution"):
         return "solution", name
     checked = CHECK.search(source)
     if grading.get("grade") or checked:
         return "grade", checked[1] if checked else name
-    return ("given", None) if grading.get("locked") else (None, None)
+    return ("given", None) if grading.get("locked") else ("", None)
 
 
 def answered(text: str, min_words: int) -> bool:

@@ -74,7 +74,8 @@ class Session:
         if isinstance(broken, NotImplementedError):
             return {"status": "todo", "key": "todo", "message": ""}
         if broken:
-            return {"status": "wrong", "key": "error", "message": explain(broken)}
+            key = "timeout" if isinstance(broken, TimeoutError) else "error"
+            return {"status": "wrong", "key": key, "message": explain(broken)}
 
         def check(task_id: str, student: Any, seed: int | None = None) -> None:
             judge(task, student, self.seed if seed is None else seed)

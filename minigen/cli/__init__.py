@@ -15,6 +15,7 @@ from minigen.cli.autoencoding import interpolate, reconstruct, sample, train_vae
 from minigen.cli.classification import classify, train_classify
 from minigen.cli.data import data_app
 from minigen.cli.exercises import exercises_app
+from minigen.cli.grading import grading_app
 from minigen.cli.start import start_app
 from minigen.cli.train import train_app
 from minigen.cli.translation import train_translate, translate
@@ -45,6 +46,7 @@ app.add_typer(use_app)  # without a name: its commands are minigen's own
 app.add_typer(data_app, name="data")
 app.add_typer(start_app)
 app.add_typer(exercises_app)
+app.add_typer(grading_app)
 
 
 def _tell_version(wanted: bool) -> None:

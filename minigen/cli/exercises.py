@@ -44,7 +44,7 @@ def check(
             if not watch:
                 break
             wait_for_change(stamps)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
