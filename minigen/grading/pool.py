@@ -1,8 +1,10 @@
 """Several workers at once, and what became of each submission. Does not import torch, and runs no learner's code."""
 
+import contextlib
 import json
 import os
 import queue
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -105,10 +107,10 @@ class Worker:
     @staticmethod
     def _hear(stream: object, said: queue.Queue) -> None:
         for line in stream:
-            try:
-                said.put(json.loads(line))
-            except ValueError:
-                continue
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict) and entry:
+                    said.put(entry)
         said.put(None)
 
     def _next(self, seconds: float) -> dict | None:
@@ -126,7 +128,8 @@ class Worker:
         """(verdicts by task, how it ended, where it was last, what it had changed) of one run of a submission."""
         if self.process is None or self.process.poll() is not None:
             self.begin()
-        self.process.stdin.write(json.dumps(job) + "\n")
+        secret = "" if self.limits.fork else secrets.token_hex(16)  # a worker that forks has one for each fork
+        self.process.stdin.write(json.dumps({**job, "secret": secret}) + "\n")
         self.process.stdin.flush()
         verdicts, at, changed = {}, {}, []
         patience = self.limits.seconds + (20.0 if self.limits.fork else 3.0)  # a worker that forks watches the time
@@ -136,6 +139,8 @@ class Worker:
                 ended = "crashed" if entry is None else "timeout"
                 self.end()
                 return verdicts, ended, at, changed
+            if entry.get("secret", "") != secret:
+                continue  # not from the worker: a learner's code wrote it
             if "id" in entry:
                 verdicts[entry["id"]] = entry
             elif "at" in entry:

@@ -184,9 +184,10 @@ def main() -> None:
     for line in sys.stdin:
         job = json.loads(line)
         if args.once:
+            secret = job.pop("secret")
             confine(Path(tempfile.mkdtemp()), args)
-            grader.judge(job, tell)
-            tell({"end": ""})
+            grader.judge(job, lambda entry, secret=secret: tell({**entry, "secret": secret}))
+            tell({"end": "", "secret": secret})
             return
         tell({"end": in_a_fork(grader, job, args, tell)})
 
