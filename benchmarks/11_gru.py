@@ -22,7 +22,7 @@ SHAPES = {
     "0.8M": Preset(4, 128, 2, context_length=64, batch_size=16, minutes=1),
     "2.7M": Preset(6, 192, 3, context_length=64, batch_size=16, minutes=1),
 }
-HELD_OUT = 60_000  # characters
+HELD_OUT = 30_000  # characters
 TOKENS = 1024  # in a step
 
 
