@@ -19,12 +19,19 @@ that lay in the house that Jack built.
 class SmallModel:
     """A GPT of two layers that learns one short text by heart in a few seconds; its parts can be replaced.
 
-    replace: takes each block and puts what the learner wrote in place of one of its parts.
+    replace: takes each block and puts what the learner wrote in place of one of its parts. context: how many characters
+    it sees.
     """
 
-    def __init__(self, text: str = RHYME, replace: Callable[[nn.Module], None] | None = None, seed: int = 0):
+    def __init__(
+        self,
+        text: str = RHYME,
+        replace: Callable[[nn.Module], None] | None = None,
+        seed: int = 0,
+        context: int = 32,
+    ):
         torch.manual_seed(seed)
-        self.text, self.tokenizer, self.context = text, CharTokenizer.train(text), 32
+        self.text, self.tokenizer, self.context = text, CharTokenizer.train(text), context
         block = BlockConfig(width=32, num_heads=4, bias=False)
         config = GPTConfig(self.tokenizer.vocab_size, self.context, 2, block, positions="learned")
         self.model = GPT(config)

@@ -63,6 +63,7 @@ class Task:
     rtol, atol: relative and absolute tolerance for numbers; everything else must be equal.
     forbid: names of library functions that would do the task ("softmax"); minigen's own are always forbidden,
         unless minigen_allowed says that the learner is given parts of minigen to use.
+    given: names of functions of the set that `call` hands to the learner, who may call them ("next_logits").
     may_mutate: the task is to change an argument in place.
     """
 
@@ -84,6 +85,7 @@ class Task:
     atol: float = 1e-6
     forbid: Sequence[str] = ()
     minigen_allowed: bool = False
+    given: Sequence[str] = ()
     may_mutate: bool = False
 
     def __post_init__(self) -> None:
