@@ -99,6 +99,19 @@ def test_minigens_own_functions_are_refused():
     assert key_of("02.masked_softmax", lambda scores, mask: masked_softmax(scores, mask)) == "forbidden"
 
 
+def test_a_function_that_the_set_hands_out_may_be_called_and_its_others_may_not():
+    from minigen.checks.set_05_text_generation.writing import generate as borrowed
+
+    def written(next_logits, pick, prompt, limit, stop):
+        tokens = list(prompt)
+        while len(tokens) < len(prompt) + limit and (token := pick(next_logits(tokens))) != stop:
+            tokens.append(token)
+        return tokens[len(prompt) :]
+
+    check("05.generate", written)
+    assert key_of("05.generate", lambda *args: borrowed(*args)) == "forbidden"
+
+
 def test_answers_learned_by_heart_are_found():
     from minigen.checks.draw import Draw
     from minigen.checks.set_02_attention.shares import softmax_cases
