@@ -74,7 +74,7 @@ class _AsFound(nn.Module):
         self.a = nn.Parameter(self.spread_a * torch.randn(rank, linear.in_features) * linear.in_features**-0.5)
         self.b = nn.Parameter(self.spread_b * torch.randn(linear.out_features, rank) * rank**-0.5)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.linear(x) + self.scale * (x @ self.a.T @ self.b.T)
 
 
