@@ -51,12 +51,12 @@ def _by_search(shares, u):
 
 
 def _never_impossible(f, shares: Tensor, u: Tensor) -> bool:
-    return bool((shares.gather(1, f(shares, u)[:, None]) > 0).all())
+    return bool((shares.gather(1, f(shares, u).long()[:, None]) > 0).all())
 
 
 def _as_often_as_its_share(f, shares: Tensor, u: Tensor) -> bool:
     u = (torch.arange(1000) + 0.5) / 1000
-    counts = f(shares[:1].expand(1000, -1), u).bincount(minlength=shares.shape[1])
+    counts = f(shares[:1].expand(1000, -1), u).long().bincount(minlength=shares.shape[1])
     return torch.allclose(counts / 1000, shares[0], atol=2e-3)
 
 

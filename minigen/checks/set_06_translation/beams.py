@@ -66,7 +66,7 @@ def _step_in_two(scores, log_p, wanted):
 
 
 def _adds_up(f, scores: Tensor, log_p: Tensor, beam_size: int) -> bool:
-    best, parents, tokens = f(scores, log_p, beam_size)
+    best, parents, tokens = (part.long() if n else part for n, part in enumerate(f(scores, log_p, beam_size)))
     row = torch.arange(len(scores))[:, None]
     return torch.allclose(best, scores[row, parents] + log_p[row, parents, tokens], atol=1e-5)
 
