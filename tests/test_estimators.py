@@ -557,3 +557,10 @@ def test_a_folder_that_cannot_be_made_is_noticed_before_training(tmp_path, place
     with pytest.raises(OSError, match="cannot make the folder"):
         fitted(steps=1).save(tmp_path / place)
     assert (tmp_path / "file").read_text(encoding="utf-8") == "a file"
+
+
+def test_a_run_that_only_made_it_worse_says_that_nothing_learned_is_kept(caplog):
+    # in training b follows a, in what is held out it never does
+    generator = fitted("a" * 400, text="ab" * 1000, tokenizer="char", steps=8, evaluations=2)
+    assert generator.summary_["best_step"] == 0
+    assert "these are what is kept" in caplog.text

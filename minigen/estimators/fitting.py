@@ -40,6 +40,11 @@ def fit_model(
     history = estimator.history_ = train(
         model, batches, held_out, config, out, resume=resume, observers=observers, progress=progress
     )
+    if history.measured and history.best_step == 0:
+        log.warning(
+            "no held-out loss was below that of the untrained weights, so these are what is kept: try more data, a "
+            "lower learning rate, or more steps"
+        )
     return summarise(model, history)
 
 
