@@ -75,7 +75,14 @@ def graded(tmp_path_factory) -> SimpleNamespace:
 
 
 @pytest.mark.slow
-def test_every_kind_of_learner_gets_the_right_points(graded):
+def test_a_class_of_every_kind_is_graded(graded, monkeypatch):
+    every_kind_of_learner_gets_the_right_points(graded)
+    each_is_told_what_was_wrong(graded)
+    reports_and_pictures_are_there(graded)
+    a_second_run_judges_nothing_again(graded, monkeypatch)
+
+
+def every_kind_of_learner_gets_the_right_points(graded):
     full = float(graded.rows["solved"]["total"])
     points = float(graded.rows["solved"][TASK])
     totals = {name: float(row["total"]) for name, row in graded.rows.items()}
@@ -86,8 +93,7 @@ def test_every_kind_of_learner_gets_the_right_points(graded):
         assert totals[name] == full - points, name
 
 
-@pytest.mark.slow
-def test_each_is_told_what_was_wrong(graded):
+def each_is_told_what_was_wrong(graded):
     keys = {}
     for name in graded.rows:
         keys[name] = {r["id"]: r["key"] for r in learner(graded, name)["results"]}.get(TASK)
@@ -101,8 +107,7 @@ def test_each_is_told_what_was_wrong(graded):
     assert "to do" in (graded.out / "feedback" / "blank.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
-def test_reports_and_pictures_are_there(graded):
+def reports_and_pictures_are_there(graded):
     told = (graded.out / "report.md").read_text(encoding="utf-8")
     assert "| overflow |" in told
     assert not any(f" {name}" in told for name in ("patched", "forger", "noisy"))  # no names: it is for the class
@@ -114,8 +119,7 @@ def test_reports_and_pictures_are_there(graded):
     assert graded.count == 1
 
 
-@pytest.mark.slow
-def test_a_second_run_judges_nothing_again(graded, monkeypatch):
+def a_second_run_judges_nothing_again(graded, monkeypatch):
     def none(*args: object) -> None:
         raise AssertionError("judged again")
 

@@ -65,8 +65,8 @@ TABLES = {"sets": sets_table, "tasks": tasks_table, "misconceptions": misconcept
 def fresh(page: str) -> str:
     """The page with its tables made anew, each between `<!-- NAME -->` and `<!-- end -->`."""
     for name, lines in TABLES.items():
-        table = "\n".join(lines())
-        pattern = rf"(<!-- {name} -->\n).*?(\n<!-- end -->)"
+        table = "".join(f"{line}\n" for line in lines())
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
         page, count = re.subn(pattern, lambda found, table=table: found[1] + table + found[2], page, flags=re.S)
         if count != 1:
             raise ValueError(f"{PAGE.name} has {count} places for the table {name!r}, not one")
