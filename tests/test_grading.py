@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -213,3 +214,13 @@ def test_which_set_is_asked_for_where_it_cannot_be_seen(minigen, tmp_path):
     assert "--set" in answer.err
     assert minigen("grade", tmp_path, "--set", "77").code == 2
     assert minigen("grade", tmp_path / "none").code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no such users")
+def test_a_user_who_cannot_be_taken_stops_the_worker_with_the_reason(tmp_path):
+    hand_in(tmp_path / "ada.ipynb", solutions())
+    found: list[Grade] = []
+    submissions = find_submissions(tmp_path, RELEASE.stem, cells())
+    grade_all(submissions, RELEASE, Limits(user="no such user"), 1, found.append)
+    assert "cannot run as no such user" in found[0].problem

@@ -48,7 +48,7 @@ def become(user: str, folder: Path) -> None:
     """Gives up root for the rights of `user`, to whom `folder` is given. For a teacher who grades as root.
 
     Raises:
-        OSError: if this process is not root's.
+        OSError: if this process is not root's, or the user cannot read Python itself: right code would then fail.
         KeyError: if there is no such user.
     """
     import pwd
@@ -58,3 +58,8 @@ def become(user: str, folder: Path) -> None:
     os.setgroups([])
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
+    for path in (os.__file__, psutil.__file__, __file__):
+        if not os.access(path, os.R_OK):
+            raise PermissionError(
+                f"{user} cannot read {path}: install Python and minigen where everybody can read them"
+            )

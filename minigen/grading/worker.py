@@ -162,6 +162,20 @@ def confine(place: Path, limits: argparse.Namespace) -> None:
         become(limits.user, place)
 
 
+def rehearse_as(user: str) -> None:
+    """Ends this process, with the reason on stderr, if a child cannot become `user`."""
+    child = os.fork()
+    if child == 0:
+        try:
+            become(user, Path(tempfile.mkdtemp()))
+        except (OSError, KeyError) as error:
+            os.write(2, f"cannot run as {user}: {error}\n".encode())
+            os._exit(1)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        sys.exit(1)
+
+
 def main() -> None:
     """Says what the tasks are, then judges each job that comes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -178,6 +192,8 @@ def main() -> None:
     def tell(entry: dict) -> None:
         print(json.dumps(entry), file=channel, flush=True)
 
+    if args.user:
+        rehearse_as(args.user)
     torch.set_num_threads(1)  # tiny tensors; and a fork must not lose threads
     grader = Grader(args.release, args.seed, args.seconds)
     tell({"tasks": [{name: getattr(task, name) for name in HEAD} for task in grader.tasks]})
