@@ -29,7 +29,7 @@ from minigen.grading.store import Store, version_of
 from minigen.grading.submissions import find_submissions
 
 TASK = "02.softmax"
-LIMITS = Limits(seconds=3, memory=512)
+LIMITS = Limits(seconds=5, memory=512)
 
 
 def result(key: str = "", name: str = TASK, kind: str = "function") -> Result:

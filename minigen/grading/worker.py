@@ -6,6 +6,7 @@ submission itself, and ends. Jobs come as lines of JSON on stdin, verdicts go as
 """
 
 import argparse
+import contextlib
 import json
 import os
 import secrets
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import torch
 
+from minigen.checks.judge import judge
 from minigen.checks.notebooks import Cell, answered, read_cells
 from minigen.checks.registry import tasks_of
 from minigen.checks.runner import Session
@@ -41,11 +43,19 @@ class Grader:
         self.number, self.seed, self.seconds = release.stem[:2], seed, seconds
         self.tasks = tasks_of(self.number)
         self.cells = [cell for cell in read_cells(release) if cell.role != "finale"]
-        rehearsal = Session(self.tasks, seed, 60.0)  # imports once what all submissions will import
+        self._rehearse()
+        self.seal = Seal(self.tasks)
+
+    def _rehearse(self) -> None:
+        """Imports once, before any fork, what all submissions import; some of it comes with the first call only."""
+        session = Session(self.tasks, self.seed, 60.0)
         for cell in self.cells:
             if cell.role == "given":
-                rehearsal.run(cell)
-        self.seal = Seal(self.tasks)
+                session.run(cell)
+        for task in self.tasks:
+            if task.kind != "written" and task.reference is not None:
+                with contextlib.suppress(Exception):
+                    judge(task, task.reference, self.seed, ours=True)
 
     def judge(self, job: dict, tell: Tell) -> None:
         """Tells {"at": task, "phase": ...} before a learner's cell is run, and a verdict for each task.
