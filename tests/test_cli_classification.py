@@ -138,5 +138,6 @@ def test_nothing_and_too_much_to_classify_are_refused(minigen, trained, tmp_path
     assert_one_clear_line(minigen("classify", trained, "--file", tmp_path / "none.txt"), "there is no file")
     assert_one_clear_line(minigen("classify", tmp_path, "one"), "holds no trained model")
     assert_one_clear_line(
-        minigen("translate", trained, "one"), "describes a TextClassifier (for TextClassifier.load), and a Translator"
+        minigen("translate", trained, "one"),
+        r"describes a TextClassifier \(for TextClassifier.load\), and a Translator",
     )
