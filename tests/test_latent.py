@@ -61,6 +61,8 @@ def test_beta_waits_then_rises_then_stays():
     usual = BetaSchedule()
     assert (usual(0.25), usual(0.55)) == (0, 1), "zero for a quarter, then up over 30 %"
     assert BetaSchedule(start=0.0, end=0.0)(0.0) == 1
+    jump = BetaSchedule(peak=2.0, start=0.5, end=0.5)
+    assert (jump(0.4), jump(0.5)) == (0, 2), "a ramp of no length is a jump"
     assert BetaSchedule("constant", peak=0.3)(0.0) == 0.3
 
 

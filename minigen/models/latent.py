@@ -77,4 +77,6 @@ class BetaSchedule:
             progress = progress * self.cycles % 1
         if progress >= self.end:
             return self.peak
-        return self.peak * max(0.0, progress - self.start) / (self.end - self.start)
+        if progress <= self.start:
+            return 0.0
+        return self.peak * (progress - self.start) / (self.end - self.start)
