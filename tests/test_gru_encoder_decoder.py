@@ -1,4 +1,4 @@
-"""The recurrent encoder-decoder: blind to padding and to later tokens, a state carried as the whole read again."""
+"""The recurrent encoder-decoder: what it does beyond `test_pair_models.py`; attention, loss and size."""
 
 import math
 
@@ -32,58 +32,6 @@ def make(**changes) -> GRUEncoderDecoder:
 def example() -> tuple[Tensor, Tensor, Tensor]:
     """Random (source, source_mask, inputs)."""
     return torch.randint(V, (B, S)), padding_mask(LENGTHS, S), torch.randint(V, (B, T))
-
-
-@torch.no_grad()
-def test_padding_changes_nothing():
-    model = make()
-    source, mask, inputs = example()
-    padded = model(source, mask, inputs)
-    for row, length in enumerate(LENGTHS.tolist()):
-        alone = model(source[row : row + 1, :length], mask[row : row + 1, ..., :length], inputs[row : row + 1])
-        assert_close(padded[row : row + 1], alone, **TOLERANCE)
-
-
-@torch.no_grad()
-def test_a_target_token_changes_nothing_before_it_and_a_source_token_changes_all():
-    model = make()
-    source, mask, inputs = example()
-    mask = torch.ones_like(mask)
-    before = model(source, mask, inputs)
-    inputs = inputs.clone()
-    inputs[:, 3] = (inputs[:, 3] + 1) % V
-    after = model(source, mask, inputs)
-    assert_close(before[:, :3], after[:, :3], rtol=0, atol=1e-6)
-    assert (before[:, 3:] - after[:, 3:]).abs().amax(dim=(0, 2)).min() > 1e-4
-    source = source.clone()
-    source[:, -1] = (source[:, -1] + 1) % V
-    assert (model(source, mask, inputs) - after).abs().amax(dim=2).min() > 1e-6
-
-
-@torch.no_grad()
-def test_steps_with_a_state_give_what_the_whole_gives():
-    model = make()
-    source, mask, inputs = example()
-    whole, step = model(source, mask, inputs), model.next_token_function(source, mask)
-    for t in range(T):
-        assert_close(step(inputs[:, t], None), whole[:, t], **TOLERANCE)
-
-
-@torch.no_grad()
-def test_steps_follow_their_rows():
-    model = make()
-    source, mask, _ = example()
-    step = model.next_token_function(source, mask)
-    sentences, prefixes, rows = [0, 1, 2], [[], [], []], None
-    # Beams of a sentence are made, trade places, lose a sentence, and change their number.
-    for chosen in (None, [0, 0, 1, 1, 2, 2], [1, 0, 3, 3, 4, 5], [2, 3, 5, 4], [0, 3, 2]):
-        if chosen is not None:
-            sentences, prefixes = [sentences[r] for r in chosen], [list(prefixes[r]) for r in chosen]
-            rows = torch.tensor(chosen)
-        tokens = torch.randint(V, (len(sentences),))
-        prefixes = [[*prefix, token] for prefix, token in zip(prefixes, tokens.tolist(), strict=True)]
-        expected = model(source[sentences], mask[sentences], torch.tensor(prefixes))[:, -1]
-        assert_close(step(tokens, rows), expected, **TOLERANCE)
 
 
 @torch.no_grad()
