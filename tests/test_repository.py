@@ -1,16 +1,19 @@
 """The habits of the house, held by tests: floors, sizes, docstrings, one environment by every road."""
 
 import ast
+import contextlib
 import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import minigen
@@ -163,6 +166,15 @@ def test_each_requirement_is_pinned_within_its_range():
             version = pinned[canonicalize_name(requirement.name)]
             assert requirement.specifier.contains(version), f"{line}, pinned {version}"
     assert not [version for version in pinned.values() if "+" in version], "a local label holds on one index only"
+
+
+def test_each_pin_can_be_installed_with_the_oldest_python():
+    oldest, refused = PROJECT["requires-python"].removeprefix(">=") + ".0", []
+    for name in pins():
+        with contextlib.suppress(PackageNotFoundError):  # not every extra is installed
+            wanted = metadata(name)["Requires-Python"]
+            refused += [f"{name} wants Python {wanted}"] if wanted and oldest not in SpecifierSet(wanted) else []
+    assert refused == []
 
 
 def test_conda_gives_the_environment_of_pyproject():
