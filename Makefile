@@ -14,7 +14,7 @@ PIP       := $(BIN)/python -m pip --disable-pip-version-check install
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo lab data data-all test test-unit test-notebooks notebooks lint format bench clean
+.PHONY: help demo lab data data-all test test-unit test-slow test-notebooks notebooks lint format bench clean
 
 help:  ## this list
 	@echo "minigen: a course on generative Transformers. New here? make demo, then make lab."
@@ -38,10 +38,13 @@ data-all: data  ## fetch what all lessons read (248 MB, once)
 	$(BIN)/minigen data fetch newsgroups
 	$(BIN)/minigen data fetch minilm
 
-test: test-unit test-notebooks  ## all that is claimed: the unit tests, then every notebook
+test: test-unit test-slow test-notebooks  ## all that is claimed: the unit tests, quick and slow, then every notebook
 
-test-unit: $(INSTALLED) data-all  ## the unit tests alone
-	$(BIN)/pytest -n logical --durations=5
+test-unit: $(INSTALLED) data-all  ## the quick unit tests, in a few minutes
+	$(BIN)/pytest -n logical -m "not slow" --durations=5
+
+test-slow: $(INSTALLED) data-all  ## those that train longer, or grade whole classes
+	$(BIN)/pytest -n logical -m slow --durations=5
 
 # nbval runs each notebook in this environment's own kernel, and compares the cells marked NBVAL_CHECK_OUTPUT.
 test-notebooks: $(INSTALLED) data-all  ## run every notebook from top to bottom and check its outputs

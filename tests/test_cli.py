@@ -214,6 +214,7 @@ def test_held_out_characters_never_seen_are_one_warning(minigen, tmp_path):
 # Interrupting and going on.
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_says_how_to_go_on_and_the_run_then_equals_one_never_stopped(minigen, text_file, tmp_path):
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"
     arguments = [str(argument) for argument in training(text_file, stopped, "--steps", 150)]

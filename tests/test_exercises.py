@@ -67,6 +67,7 @@ def test_text_and_notebook_are_two_forms_of_one(number):
     assert tool.text_of(again) == tool.text_of(notebook)
 
 
+@pytest.mark.slow
 @each_set
 def test_the_solutions_are_done_in_the_command_lines_own_process(number):
     results = check_notebook(tool.path_of(number))

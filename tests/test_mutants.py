@@ -47,6 +47,7 @@ def survives(task: Task, source: str, grade: str, names: dict) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", set_names())
 def test_mutants_of_the_solutions_are_found(number, capsys):
     path = SURVIVORS / f"{number}.json"
