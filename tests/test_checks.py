@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from minigen.checks import CheckFailed, check, hint, progress, table
+from minigen.checks.compare import Tolerance, assert_close, difference
 from minigen.checks.launch import Result
 from minigen.layers.masks import causal_mask
 
@@ -53,6 +54,38 @@ def test_wrong_kinds_of_answers_are_named():
     assert key_of("02.softmax", lambda x, dim: right(x, dim).double()) == "wrong-dtype"
     assert key_of("02.softmax", lambda x: x) == "wrong-arguments"
     assert key_of("02.softmax", 3) == "not-callable"
+
+
+def test_a_wrong_dtype_is_named_before_a_property_that_it_breaks():
+    assert key_of("02.softmax", lambda x, dim: torch.zeros_like(x, dtype=torch.int64)) == "wrong-dtype"
+
+
+def test_lists_of_different_lengths_are_told_with_both():
+    assert "3 elements, not 2" in difference([1, 2], [1, 2, 3], Tolerance()).text
+
+
+@pytest.mark.parametrize(
+    "got, expected",
+    [
+        (torch.ones(2), torch.ones(2) + 1e-7),
+        (torch.ones(2), torch.ones(2) + 1e-3),
+        (torch.ones(2), torch.ones(2).double()),
+        (torch.ones(2), torch.ones(1, 2)),
+        (torch.tensor([1.0, float("nan")]), torch.tensor([1.0, float("nan")])),
+        ((torch.ones(2), torch.zeros(3)), (torch.ones(2), torch.zeros(3))),
+        ((torch.ones(2), torch.zeros(3)), (torch.ones(2), torch.ones(3))),
+        ((torch.ones(2),), (torch.ones(2), torch.ones(3))),
+    ],
+)
+def test_assert_close_says_what_torch_says(got, expected):
+    def fails(compare):
+        try:
+            compare(got, expected)
+        except (AssertionError, ValueError):
+            return True
+        return False
+
+    assert fails(assert_close) == fails(torch.testing.assert_close)
 
 
 def test_an_error_is_shown_without_a_stack_trace():

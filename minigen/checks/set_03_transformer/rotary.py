@@ -4,8 +4,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch.testing import assert_close
 
+from minigen.checks.compare import assert_close
 from minigen.checks.draw import Draw
 from minigen.checks.task import Case, Mistake, Property, Task
 from minigen.layers.positions import Rotary

@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor
-from torch.testing import assert_close
 
+from minigen.checks.compare import assert_close
 from minigen.checks.draw import Draw
 from minigen.checks.task import Case, Mistake, Property, Task
 from minigen.models.latent import BetaSchedule, with_free_bits

@@ -3,8 +3,8 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.testing import assert_close
 
+from minigen.checks.compare import assert_close
 from minigen.checks.draw import Draw
 from minigen.checks.task import Case, Mistake, Property, Task
 from minigen.models.latent import gaussian_kl

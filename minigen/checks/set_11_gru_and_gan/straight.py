@@ -6,8 +6,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.testing import assert_close
 
+from minigen.checks.compare import assert_close
 from minigen.checks.draw import Draw
 from minigen.checks.task import Case, Mistake, Property, Task
 
