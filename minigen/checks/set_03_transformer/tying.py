@@ -29,7 +29,10 @@ def one_step(build: Callable[[int, int], nn.Module], start: Tensor, tokens: Tens
                 matrix.copy_(start)
     logits = model(tokens)  # (B, T, V)
     F.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
-    torch.optim.SGD(model.parameters(), lr=1.0).step()
+    with torch.no_grad():  # by hand: the first optimiser of a process imports torch's compiler, for more than a second
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter -= parameter.grad
     return {
         "trainable numbers": sum(parameter.numel() for parameter in model.parameters()),
         "logits": logits.detach(),

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 from minigen.checks.draw import Draw
 from minigen.checks.task import Case, Mistake, Property, Task
@@ -30,15 +31,12 @@ def adamw_cases(draw: Draw) -> list[Case]:
 def adamw_step(
     w: Tensor, g: Tensor, m: Tensor, v: Tensor, t: int, *settings: float | tuple[float, float]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The reference: torch's own AdamW, with its memory set to m, v and t - 1 steps."""
-    lr, betas, eps, decay = settings
-    w = w.clone().requires_grad_()
-    optimizer = torch.optim.AdamW([w], lr=lr, betas=betas, eps=eps, weight_decay=decay)
-    memory = {"step": torch.tensor(t - 1.0), "exp_avg": m.clone(), "exp_avg_sq": v.clone()}
-    optimizer.state[w] = memory
-    w.grad = g
-    optimizer.step()
-    return w.detach(), memory["exp_avg"], memory["exp_avg_sq"]
+    """The reference: the function inside torch's own AdamW, after t - 1 steps (the class would import its compiler)."""
+    lr, (beta1, beta2), eps, decay = settings
+    w, m, v, steps = w.clone(), m.clone(), v.clone(), torch.tensor(t - 1.0)
+    numbers = {"beta1": beta1, "beta2": beta2, "lr": lr, "weight_decay": decay, "eps": eps}
+    adamw([w], [g], [m], [v], [], [steps], foreach=False, amsgrad=False, maximize=False, **numbers)
+    return w, m, v
 
 
 def _moments(g, m, v, betas):
