@@ -91,7 +91,7 @@ def counted(mutants: bool) -> Iterator[str]:
 
 def _line(name: str, numbers: list[int]) -> str:
     words = ("tasks", "mistakes", "variants", "mutants found of", "mutants")
-    return f"{name:24} " + ", ".join(f"{number} {word}" for number, word in zip(numbers, words, strict=False))
+    return f"{name:26} " + ", ".join(f"{number} {word}" for number, word in zip(numbers, words, strict=False))
 
 
 def _mutants(number: str) -> tuple[int, int]:

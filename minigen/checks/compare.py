@@ -75,14 +75,15 @@ def _round(numbers: Any) -> str:
 
 
 def _name(value: Any) -> str:
-    return "torch.Tensor" if isinstance(value, Tensor) else type(value).__name__
+    name = "torch.Tensor" if isinstance(value, Tensor) else type(value).__name__
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _types(got: Any, expected: Any, place: str) -> Difference:
     advice = ""
     if isinstance(got, Tensor) and got.ndim == 0 and isinstance(expected, int | float):
         advice = ": .item() makes a number of a tensor with one element"
-    return Difference("wrong-type", f"{place} should be a {_name(expected)}, not a {_name(got)}{advice}")
+    return Difference("wrong-type", f"{place} should be {_name(expected)}, not {_name(got)}{advice}")
 
 
 def _tensors(got: Any, expected: Tensor, tolerance: Tolerance, place: str) -> Difference | None:

@@ -152,6 +152,11 @@ def _noise_is_heard(f, stochastic, x, labels, beta, noise, *values) -> bool:
     return stochastic != torch.allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+def _price_is_heard(f, stochastic, x, labels, beta, noise, *values) -> bool:
+    one, other = (f(stochastic, x, labels, some, noise, *values)[LEARNING] for some in (beta, beta + 3))
+    return stochastic != torch.allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
 BOTTLENECK_HEAD = Task(
     id="10.bottleneck_head",
     title="A head behind a narrow, noisy place",
@@ -222,6 +227,11 @@ BOTTLENECK_HEAD = Task(
             "noise-unheard",
             "After .train() the noise should change the loss of the stochastic head, and not that of the control.",
             _noise_is_heard,
+        ),
+        Property(
+            "price-unheard",
+            "After .train() beta should change the loss of the stochastic head, and not that of the control.",
+            _price_is_heard,
         ),
     ],
     variants=[_Head, _Distributions],
