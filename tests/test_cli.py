@@ -57,7 +57,7 @@ def trained(text_file, tmp_path_factory):
     """The folder of a finished run. Tests do not change it."""
     folder = tmp_path_factory.mktemp("runs") / "trained"
     writer = TextGenerator("tiny", device="cpu")
-    writer.fit(TEXT, steps=30, progress=False, precision="fp32", out=folder)
+    writer.fit(TEXT, steps=30, progress=False, out=folder)
     return folder
 
 
