@@ -90,7 +90,9 @@ class ClassificationPreset:
 
     context_length: the most tokens of a text that are read. Blocks are those of `Preset`. epochs, minutes: the budget
     if the user gives none, whichever ends first, since few texts are learned by heart long before time is up. For the
-    same reason it is small, and much is hidden from it (both dropouts).
+    same reason it is small, and much is hidden from it (both dropouts). fixed_vectors: tokens get vectors by
+    `minigen.word_vectors`, from texts whose labels it need not know, and keep them: then little can be learned by
+    heart, and little has to be hidden.
     """
 
     num_layers: int
@@ -109,6 +111,7 @@ class ClassificationPreset:
     weight_decay: float = 1.0
     evaluations: int = 10
     compile: bool = False
+    fixed_vectors: bool = False
 
     def model(self, vocab_size: int, num_classes: int) -> ClassifierConfig:
         """The classifier of this preset for a vocabulary and so many classes."""
@@ -121,6 +124,7 @@ class ClassificationPreset:
             pooling=self.pooling,
             label_smoothing=self.label_smoothing,
             word_dropout=self.word_dropout,
+            fixed_vectors=self.fixed_vectors,
         )
 
     def training(self, **changes: object) -> TrainConfig:
@@ -186,6 +190,22 @@ CLASSIFICATION_PRESETS = {
     "tiny": ClassificationPreset(1, 32, 2, context_length=64, tokens_per_batch=1000, epochs=10, minutes=0.2),
     # 0.05 M parameters and the embeddings: for thousands of texts on a laptop
     "laptop": ClassificationPreset(1, 64, 2, context_length=256, tokens_per_batch=2000, epochs=4, minutes=4),
+    # 0.2 M parameters and the vectors, which are not trained: for few labels, and more texts without
+    "vectors": ClassificationPreset(
+        1,
+        128,
+        2,
+        context_length=256,
+        tokens_per_batch=2000,
+        epochs=4,
+        minutes=4,
+        dropout=0.1,
+        word_dropout=0.1,
+        label_smoothing=0.0,
+        learning_rate=0.005,
+        adamw_learning_rate=0.01,
+        fixed_vectors=True,
+    ),
     # 3.1 M parameters and the embeddings: for hundreds of thousands of texts, and longer ones
     "gpu": ClassificationPreset(4, 256, 4, context_length=512, tokens_per_batch=16_000, epochs=4, minutes=10),
 }

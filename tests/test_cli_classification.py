@@ -58,6 +58,18 @@ def test_training_leaves_a_folder_that_classifies_and_is_measured(minigen, tmp_p
     assert_one_clear_line(again, "holds a run already: give --resume")
 
 
+def test_texts_without_labels_say_what_words_mean(minigen, tmp_path):
+    data, more = table(tmp_path / "texts.tsv", ROWS), tmp_path / "more.txt"
+    more.write_text("a yak is a hen\nan owl is a yak\n" * 9, encoding="utf-8")
+    arguments = ["--data", data, "--unlabelled", more, "--tokenizer", "word", "--steps", 4, "--device", "cpu"]
+    answer = minigen("train", "classify", "--out", tmp_path / "run", "--preset", "vectors", *arguments)
+    assert answer.code == 0, answer.err
+    assert "making vectors of" in answer.err
+    assert "yak" in TextClassifier.load(tmp_path / "run").tokenizer_.words
+    answer = minigen("train", "classify", "--out", tmp_path / "other", "--preset", "tiny", *arguments)
+    assert_one_clear_line(answer, 'learns from texts without labels: choose "vectors"')
+
+
 def test_without_valid_a_tenth_of_the_file_is_held_out_and_the_file_is_known_again(minigen, tmp_path):
     data, out = table(tmp_path / "t.tsv", ROWS), tmp_path / "run"
     answer = minigen("train", "classify", "--data", data, "--out", out, "--steps", 2, "--balanced", *TINY)

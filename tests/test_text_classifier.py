@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from estimator_tools import press_ctrl_c_at
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import cross_val_score
@@ -298,7 +299,7 @@ def test_what_cannot_be_learned_is_refused():
         make().fit(["", ""] * 9, ["a", "b"] * 9, (["x"], ["a"]), **QUICK)
     with pytest.raises(ValueError, match="batch_size must be at least 1"):
         make().fit(*data(40), batch_size=0, **QUICK)
-    with pytest.raises(ValueError, match="unknown preset 'speedrun': choose one of tiny, laptop, gpu"):
+    with pytest.raises(ValueError, match="unknown preset 'speedrun': choose one of tiny, laptop, vectors, gpu"):
         make("speedrun").fit(*data(40), **QUICK)
 
 
@@ -324,3 +325,70 @@ def test_no_warning_is_given_where_all_is_well(trained):
         warnings.simplefilter("error")
         trained.report(*data(5, seed=5))
         make().fit(*data(40), data(9, 1), **QUICK)
+
+
+# texts without labels
+
+VECTORS = ClassificationPreset(
+    1, 16, 2, context_length=24, tokens_per_batch=400, epochs=4, minutes=1, dropout=0.0, fixed_vectors=True
+)
+
+
+def unlabelled(number: int = 300, seed: int = 9) -> list[str]:
+    """Texts in which animals eat and tools cut: among them a yak and a rasp, which no label was ever given to."""
+    draw, texts = np.random.default_rng(seed), []
+    for _ in range(number):
+        if draw.random() < 0.5:
+            texts.append(f"the {draw.choice([*ANIMALS, 'yak'])} {draw.choice(['eats', 'sleeps', 'runs'])} at home")
+        else:
+            texts.append(f"the {draw.choice([*TOOLS, 'rasp'])} {draw.choice(['cuts', 'bends', 'grinds'])} all wood")
+    return texts
+
+
+@pytest.fixture(scope="module")
+def with_vectors() -> TextClassifier:
+    """A classifier that learned from labels, and from other texts what words mean."""
+    train, held_out = data(600), data(80, seed=1)
+    own = make(VECTORS, tokenizer="word")
+    return own.fit(*train, held_out, unlabelled(), steps=80, learning_rate=0.01, progress=False)
+
+
+def test_words_without_a_label_are_known_by_the_company_they_keep(with_vectors, trained):
+    assert with_vectors.predict(["yak", "rasp", "the yak", "the rasp"]).tolist() == ["animal", "tool"] * 2
+    assert with_vectors.report(*data(100, seed=2))["accuracy"] > 0.9
+
+
+def test_given_vectors_are_not_trained_and_the_rest_is(with_vectors):
+    model = with_vectors.model_
+    before = (
+        make(VECTORS, tokenizer="word").fit(*data(600), data(80, seed=1), unlabelled(), steps=1, progress=False).model_
+    )
+    assert torch.equal(model.embedding.weight, before.embedding.weight)
+    assert not torch.equal(model.head.weight, before.head.weight)
+    assert with_vectors.summary_["trained_parameters"] == sum(
+        p.numel() for name, p in model.named_parameters() if name != "embedding.weight"
+    )
+
+
+def test_with_vectors_it_is_saved_loaded_and_resumed_as_it_is(with_vectors, tmp_path):
+    with_vectors.save(tmp_path / "saved")
+    loaded, texts = TextClassifier.load(tmp_path / "saved", "cpu"), data(30, seed=3)[0]
+    np.testing.assert_array_equal(loaded.predict_proba(texts), with_vectors.predict_proba(texts))
+    arguments, options = (*data(600), data(80, seed=1), unlabelled()), {"learning_rate": 0.01, "progress": False}
+    cut = make(VECTORS, tokenizer="word").fit(
+        *arguments, steps=80, out=tmp_path / "run", observers=[press_ctrl_c_at(30)], **options
+    )
+    assert cut.summary_["stopped"] == "interrupted"
+    resumed = make(VECTORS, tokenizer="word").fit(*arguments, steps=80, out=tmp_path / "run", resume=True, **options)
+    assert same_weights(resumed, with_vectors)
+    other = (*arguments[:3], unlabelled(seed=8))
+    with pytest.raises(ValueError, match="this is another run"):
+        make(VECTORS, tokenizer="word").fit(*other, steps=80, out=tmp_path / "run", resume=True, **options)
+
+
+def test_texts_without_labels_are_for_presets_that_learn_from_them():
+    with pytest.raises(ValueError, match='learns from texts without labels: choose "vectors"'):
+        make().fit(*data(40), unlabelled=unlabelled(), **QUICK)
+    with pytest.raises(ValueError, match="texts must be a sequence of texts, not one text"):
+        make(VECTORS).fit(*data(40), unlabelled="a text", **QUICK)
+    assert make(VECTORS).fit(*data(40), **QUICK).summary_["steps"] == 2

@@ -11,7 +11,15 @@ import pytest
 import tokenizers
 import torch
 
-from minigen.tokenizers import BPETokenizer, ByteTokenizer, CharTokenizer, load_tokenizer, train_tokenizer
+from minigen.tokenizers import (
+    READING,
+    BPETokenizer,
+    ByteTokenizer,
+    CharTokenizer,
+    WordTokenizer,
+    load_tokenizer,
+    train_tokenizer,
+)
 from minigen.tokenizers import bpe as bpe_module
 from minigen.tokenizers.bpe_from_scratch import (
     decode_bpe,
@@ -335,6 +343,52 @@ def test_more_merges_never_make_a_text_longer():
 # Files that are not a tokenizer
 
 
+# words
+
+
+@pytest.fixture(scope="module")
+def words() -> WordTokenizer:
+    return WordTokenizer.train(["The owl, the OWL's egg!", "well-made: the egg"], vocab_size=6)
+
+
+def test_the_most_frequent_words_and_signs_are_tokens_and_the_alphabet_decides_between_equals(words):
+    assert words.words == ["\ufffd", "the", "egg", "!", ",", ":"]
+    assert words.encode("Egg, the owl!", unknown="replace") == [2, 4, 1, 0, 3]
+    assert words.decode([2, 4, 1, 0]) == "egg , the \ufffd"
+    assert words.count_unknown("an owl: the egg") == 2
+    assert words.encode("") == []
+    assert [words.token_text(1), words.token_bytes(2)] == ["the", b"egg"]
+
+
+def test_unknown_words_are_named(words):
+    with pytest.raises(ValueError, match=r"unknown words 'a', 'hen': not in the 5 words of this tokenizer; read it"):
+        words.encode("a hen, the egg")
+
+
+def test_words_hold_their_apostrophes_and_hyphens_in_any_script():
+    tokenizer = WordTokenizer.train("l'été won’t well-made -x 猫 🙂 3.50", vocab_size=100)
+    assert set(tokenizer.words[1:]) == {"l'été", "won’t", "well-made", "-", "x", "猫", "🙂", "3", ".", "50"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_vocabulary_of_words_that_is_learned_can_be_saved_and_read(seed, tmp_path):
+    text = random_text(seed)
+    tokenizer = train_tokenizer("word", [text, MULTILINGUAL], 500, READING)
+    tokenizer.save(tmp_path / "tokenizer.json")
+    loaded = load_tokenizer(tmp_path)
+    assert (type(loaded), loaded.words) == (WordTokenizer, tokenizer.words)
+    assert loaded.encode(text, "replace") == tokenizer.encode(text, "replace")
+
+
+def test_words_are_for_models_that_read(words):
+    with pytest.raises(ValueError, match=r"unknown tokenizer 'word': expected one of char, byte, bpe$"):
+        train_tokenizer("word", MULTILINGUAL)
+    with pytest.raises(ValueError, match="vocab_size 1 is too small"):
+        WordTokenizer.train("the owl", vocab_size=1)
+    with pytest.raises(ValueError, match="not in Unicode text"):
+        WordTokenizer.train("the \ud83d owl")
+
+
 def test_a_missing_file_is_not_found(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"tokenizer\.json"):
         load_tokenizer(tmp_path)
@@ -349,7 +403,13 @@ def test_a_missing_file_is_not_found(tmp_path):
         ("{ not json", "not valid JSON"),
         ("[1, 2]", "expected a JSON object"),
         ('{"hello": 1}', r"not a minigen tokenizer.*hello"),
-        ('{"type": "word"}', "not a minigen tokenizer"),
+        ('{"type": "syllable"}', "not a minigen tokenizer"),
+        ('{"type": "word"}', 'needs a list of texts, "words"'),
+        ('{"type": "word", "words": ["\ufffd", 7]}', 'needs a list of texts, "words"'),
+        ('{"type": "word", "words": ["a"]}', r"U\+FFFD and then different words in lower case"),
+        ('{"type": "word", "words": ["\ufffd", "a", "a"]}', r"U\+FFFD and then different words in lower case"),
+        ('{"type": "word", "words": ["\ufffd", "Owl"]}', r"U\+FFFD and then different words in lower case"),
+        ('{"type": "word", "words": ["\ufffd", "two words"]}', r"U\+FFFD and then different words in lower case"),
         ('{"type": "char"}', 'needs a string "characters"'),
         ('{"type": "char", "characters": ["a"]}', 'needs a string "characters"'),
         ('{"type": "char", "characters": ""}', r"U\+FFFD and then a sorted set"),

@@ -19,7 +19,7 @@ from minigen.cli.options import (
     Steps,
     TrainingSeed,
 )
-from minigen.cli.tasks import check, observers, read_lines, read_training, refuse_used, report
+from minigen.cli.tasks import check, observers, read_lines, read_rows, read_training, refuse_used, report
 from minigen.cli.train import train_app
 from minigen.cli.use import use_app
 
@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 LABELLED = "columns text and label (.tsv .csv .jsonl .parquet), a folder, a name (minigen data list), hub:owner/name"
 
-TokenizerName = Annotated[str, typer.Option(help="char, byte or bpe: characters, bytes, or learned pieces.")]
-VocabSize = Annotated[int, typer.Option(help="Tokens of a bpe tokenizer.")]
+TokenizerName = Annotated[str, typer.Option(help="char, byte, bpe or word: characters, bytes, pieces, whole words.")]
+VocabSize = Annotated[int, typer.Option(help="Tokens of a bpe or word tokenizer.")]
+Unlabelled = Annotated[
+    str | None, typer.Option(help="More texts, a file or a name: the preset vectors learns from them what words mean.")
+]
 Pretrained = Annotated[
     str | None, typer.Option(help="Go on from the weights of a BERT: minilm, a folder, or hub:owner/name.")
 ]
@@ -45,9 +48,10 @@ def train_classify(
     valid: Annotated[
         str | None, typer.Option(help="Texts to watch the training by; without it, a tenth of a file is held out.")
     ] = None,
-    preset: Annotated[str, typer.Option(help="tiny, laptop or gpu: size and recipe.")] = "laptop",
+    preset: Annotated[str, typer.Option(help="tiny, laptop, vectors or gpu: size and recipe.")] = "laptop",
     tokenizer: TokenizerName = "bpe",
     vocab_size: VocabSize = 8000,
+    unlabelled: Unlabelled = None,
     pretrained: Pretrained = None,
     adaptation: Adaptation = None,
     balanced: Balanced = False,
@@ -65,6 +69,9 @@ def train_classify(
 
     Example: minigen train classify --data rotten_tomatoes --out runs/films
 
+    More texts without labels: minigen train classify --data rotten_tomatoes --out runs/more --preset vectors
+    --tokenizer word --vocab-size 30000 --unlabelled imdb
+
     Pretrained: minigen train classify --data rotten_tomatoes --out runs/minilm --pretrained minilm --adaptation lora
 
     Of your own: minigen train classify --data texts.csv --valid held_out.csv --out runs/mine --minutes 4
@@ -76,10 +83,12 @@ def train_classify(
     chosen = _preset(preset, pretrained, adaptation)
     check(_find(chosen), device, recipe)
     train, held_out = read_training(data, valid, TextClassifier.columns)
+    more = () if unlabelled is None else read_rows(unlabelled, ("text",), "train")["text"]
     classifier = TextClassifier(chosen, tokenizer, vocab_size, "balanced" if balanced else None, seed, device)
     classifier.fit(
         *train,
         held_out,
+        more,
         batch_size=batch_size,
         out=out,
         resume=resume,

@@ -20,7 +20,7 @@ from minigen.estimators.frozen_features import fit_head
 from minigen.models.bert_classifier import BertClassifier, BertClassifierConfig
 from minigen.models.classifier import Classifier, ClassifierConfig
 from minigen.presets import CLASSIFICATION_PRESETS, ClassificationPreset, find_preset
-from minigen.tokenizers import train_tokenizer
+from minigen.tokenizers import READING, train_tokenizer
 from minigen.tokenizers.pretrained import PretrainedTokenizer
 
 SCORES = ("accuracy", "macro_f1", "calibration_error", "nll")  # of the held-out texts, in the summary
@@ -34,10 +34,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     array(['positive'], dtype='<U8')
 
     preset: a name from `minigen.presets.CLASSIFICATION_PRESETS` or a ClassificationPreset; or, to go on from pretrained
-    weights, a FineTuning, as `from_pretrained` makes it. tokenizer: "bpe" (of vocab_size tokens), "byte" or "char",
-    learned from the training texts alone; pretrained weights bring their own. class_weight: None, or "balanced":
-    each class counts the same, however many texts it has, and probabilities are those of such a world. device: the
-    fastest one there if None.
+    weights, a FineTuning, as `from_pretrained` makes it. tokenizer: "bpe" or "word" (of vocab_size tokens), "byte" or
+    "char", learned from the training texts and those without labels; pretrained weights bring their own. class_weight:
+    None, or "balanced": each class counts the same, however many texts it has, and probabilities are those of such a
+    world. device: the fastest one there if None.
     After `fit`: classes_ (sorted), temperature_, model_, tokenizer_, history_ and summary_ (losses, scores, speed).
     """
 
@@ -82,6 +82,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         X: Sequence[str],
         y: Sequence[Label],
         validation: tuple[Sequence[str], Sequence[Label]] | None = None,
+        unlabelled: Sequence[str] = (),
         *,
         batch_size: int | None = None,
         epochs: float | None = None,
@@ -96,17 +97,20 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """Trains on texts X and their labels y. Without validation (texts, labels) a tenth, or 2,000, is held out.
 
         The held-out texts choose the best weights, and then the temperature that makes probabilities mean what they
-        say. batch_size: texts in a step, on average: batches hold equally many tokens. Other arguments as for
-        `TextGenerator.fit`; labels are texts or whole numbers. A text beyond the context is read by its beginning.
+        say. unlabelled: more texts of the kind, from which the preset "vectors" learns what words mean; never those
+        that will be scored. batch_size: texts in a step, on average: batches hold equally many tokens. Other arguments
+        as for `TextGenerator.fit`; labels are texts or whole numbers. A text beyond the context is read by its
+        beginning.
 
         Raises:
-            ValueError: if texts and labels do not fit, there is one class only, or a name or number is not valid.
+            ValueError: if texts and labels do not fit, there is one class only, a name or number is not valid, or
+                texts without labels are given to a preset that cannot learn from them.
             OSError: if `out` cannot be written.
         """
         preset = find_preset(self.preset, CLASSIFICATION_PRESETS)
         config = preset.training(steps=steps, epochs=epochs, minutes=minutes, seed=self.seed, **recipe)
         train, held_out = self._split(X, y, validation)
-        self._begin(preset, train, held_out, fingerprint((X, y)))
+        self._begin(preset, train, held_out, fingerprint((X, y)), check_texts(unlabelled), progress)
         sizes = (preset.tokens_per_batch, batch_size, config.accumulate)
         batches, watched = classifying.make_batches(self, train, held_out, *sizes)
         fit = fit_head if getattr(preset, "adaptation", None) == "frozen" else fit_model
@@ -219,17 +223,30 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         return classifying.split(*train) if validation is None else (train, check_labelled(*validation))
 
     def _begin(
-        self, preset: ClassificationPreset | FineTuning, train: Labelled, held_out: Labelled, whole: str
+        self,
+        preset: ClassificationPreset | FineTuning,
+        train: Labelled,
+        held_out: Labelled,
+        whole: str,
+        unlabelled: list[str],
+        progress: bool,
     ) -> None:
         """Classes, tokenizer, model and fingerprints, before any training."""
+        if unlabelled and not getattr(preset, "fixed_vectors", False):
+            raise ValueError('only a preset with fixed_vectors learns from texts without labels: choose "vectors"')
         self.facts_ = {"labels": sorted(set(train[1])), "temperature": 1.0}
         self.texts_ = {"train": fingerprint(train), "held_out": fingerprint(held_out), "whole": whole}
+        if unlabelled:
+            self.texts_["unlabelled"] = folders.fingerprint(unlabelled)
         seed_everything(self.seed)
         if isinstance(preset, FineTuning):
             model, self.tokenizer_ = preset.build(len(self.facts_["labels"]))
         else:
-            self.tokenizer_ = train_tokenizer(self.tokenizer, train[0], self.vocab_size)
+            texts = [*train[0], *unlabelled]
+            self.tokenizer_ = train_tokenizer(self.tokenizer, texts, self.vocab_size, READING)
             model = Classifier(preset.model(self.tokenizer_.vocab_size, len(self.facts_["labels"])))
+            if preset.fixed_vectors:
+                model.set_vectors(classifying.make_vectors(self.tokenizer_, texts, preset.width, self.seed, progress))
         self.model_ = model.to(pick_device(self.device))
 
     def _calibrate(self, held_out: LabelBatches) -> None:

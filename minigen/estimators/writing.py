@@ -9,7 +9,7 @@ from minigen.generate import Sampling, generate
 from minigen.models.gpt import GPT
 from minigen.models.gru import GRULanguageModel
 from minigen.tokenizers import Tokenizer
-from minigen.tokenizers.base import unknown_characters_error
+from minigen.tokenizers.base import unknown_error
 
 
 def write(
@@ -56,7 +56,7 @@ def _encode(tokenizer: Tokenizer, prompt: str) -> list[int]:
     advice = "leave them out of the prompt, or train with --tokenizer byte, which knows every character"
     if tokenizer.name != "char":
         advice = "they are no characters at all: repair the prompt"
-    raise unknown_characters_error(unknown, "the text that the model was trained on", advice)
+    raise unknown_error("character", unknown, "the text that the model was trained on", advice)
 
 
 def _without_dropout(model: nn.Module, steps: Iterator[list[int | None]]) -> Iterator[list[int | None]]:

@@ -22,6 +22,8 @@ class ClassifierConfig:
     pooling: "mean" of all tokens, the "first" (the boundary, as in BERT), or "attention" of a learned query.
     label_smoothing: share of the probability that training spreads over all classes (Szegedy et al. 2016).
     word_dropout: share of tokens that training replaces by the boundary (Iyyer et al. 2015, section 3.1, drops them).
+    fixed_vectors: whether the embedding is given, by `set_vectors`, and not trained. Then there is no norm around the
+        blocks either: how long a given vector is says something.
     """
 
     vocab_size: int
@@ -33,6 +35,7 @@ class ClassifierConfig:
     pooling: str = "mean"
     label_smoothing: float = 0.0
     word_dropout: float = 0.0
+    fixed_vectors: bool = False
 
 
 class Classifier(nn.Module):
@@ -55,10 +58,12 @@ class Classifier(nn.Module):
         self.config = config
         c, block = config, config.block
         self.embedding = nn.Embedding(c.vocab_size + 1, block.width)
-        self.embedding_norm = block.make_norm()
+        self.embedding_norm = nn.Identity() if c.fixed_vectors else block.make_norm()
         head_width = block.width // block.num_heads
         self.rotary, self.positions = make_positions(c.positions, c.context_length, block.width, head_width)
         self.encoder = Encoder(block, c.num_layers)
+        if c.fixed_vectors:
+            self.encoder.final_norm = nn.Identity()
         self.query = nn.Parameter(torch.zeros(block.width)) if c.pooling == "attention" else None
         self.head = nn.Linear(block.width, c.num_classes)
         self.dropout = nn.Dropout(block.dropout)
@@ -70,6 +75,8 @@ class Classifier(nn.Module):
         for part in self.encoder.blocks:
             nn.init.zeros_(part.attention.to_out.weight)
             nn.init.zeros_(part.feed_forward.down.weight)
+        if c.fixed_vectors:
+            self.embedding.weight.requires_grad_(False)
 
     @property
     def boundary(self) -> int:
@@ -80,6 +87,12 @@ class Classifier(nn.Module):
     def ending(self) -> tuple[int, ...]:
         """The tokens that end each text: none."""
         return ()
+
+    @torch.no_grad()
+    def set_vectors(self, vectors: Tensor) -> None:
+        """Gives each token of the vocabulary its vector: (V, D). The boundary, which also hides words, gets 0."""
+        self.embedding.weight[:-1] = vectors
+        self.embedding.weight[-1] = 0
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Logits (B, C) of texts (B, T)."""

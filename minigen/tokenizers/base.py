@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 REPLACEMENT = "\ufffd"  # Unicode's own sign for "something that could not be read"
-SHOWN = 5  # unknown characters named in an error message
+SHOWN = 5  # unknown characters, or words, named in an error message
 VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"}
 
 
@@ -74,13 +74,13 @@ def check_unknown_choice(unknown: str) -> None:
         raise ValueError(f'unknown must be "error" or "replace", got {unknown!r}')
 
 
-def unknown_characters_error(characters: Iterable[str], vocabulary: str, suggestion: str) -> ValueError:
-    """The error for characters that cannot be encoded: names at most five of them, and says what to do."""
-    distinct = sorted(set(characters))
+def unknown_error(what: str, unknown: Iterable[str], vocabulary: str, suggestion: str) -> ValueError:
+    """The error for what cannot be encoded, characters or words: names at most five, and says what to do."""
+    distinct = sorted(set(unknown))
     named = ", ".join(f"{c!r}" for c in distinct[:SHOWN])
     more = f" and {len(distinct) - SHOWN} more" if len(distinct) > SHOWN else ""
     plural = "s" if len(distinct) > 1 else ""
-    return ValueError(f"unknown character{plural} {named}{more}: not in {vocabulary}; {suggestion}")
+    return ValueError(f"unknown {what}{plural} {named}{more}: not in {vocabulary}; {suggestion}")
 
 
 def surrogates(text: str) -> list[str]:
@@ -95,7 +95,8 @@ def to_utf8(text: str, unknown: str = "error") -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError:
         if unknown == "error":
-            raise unknown_characters_error(
+            raise unknown_error(
+                "character",
                 surrogates(text),
                 "Unicode text (half of a UTF-16 pair)",
                 'repair the text, or pass unknown="replace"',

@@ -14,7 +14,7 @@ from minigen.tokenizers.base import (
     check_unknown_choice,
     surrogates,
     to_utf8,
-    unknown_characters_error,
+    unknown_error,
     visible,
 )
 
@@ -60,7 +60,8 @@ class CharTokenizer:
         check_unknown_choice(unknown)
         ids, missing = self._look_up(text)
         if unknown == "error" and missing.any():
-            raise unknown_characters_error(
+            raise unknown_error(
+                "character",
                 (text[i] for i in np.flatnonzero(missing)),
                 f"the {self.vocab_size - 1} characters that this tokenizer was trained on",
                 'use --tokenizer byte, which knows every character, or score with unknown="replace"',

@@ -10,7 +10,7 @@ from tokenizers import Encoding, decoders, models, normalizers, pre_tokenizers, 
 from tokenizers import Tokenizer as LibraryTokenizer
 
 from minigen.files import write_atomically
-from minigen.tokenizers.base import as_ids, check_unknown_choice, surrogates, to_utf8, unknown_characters_error, visible
+from minigen.tokenizers.base import as_ids, check_unknown_choice, surrogates, to_utf8, unknown_error, visible
 from minigen.tokenizers.byte_level import CHARACTER_BYTES
 
 
@@ -73,7 +73,7 @@ class PretrainedTokenizer:
         """
         encoding = self._encode(text, unknown)
         if unknown == "error" and (missing := self._unknown_parts(text, encoding)):
-            raise unknown_characters_error("".join(missing), "its vocabulary", 'pass unknown="replace"')
+            raise unknown_error("character", "".join(missing), "its vocabulary", 'pass unknown="replace"')
         return np.array(encoding.ids, dtype=np.int64)
 
     def encode(self, text: str, unknown: str = "error") -> list[int]:
