@@ -30,7 +30,7 @@ FLOORS = {
         *("training", "generate", "beam_search", "pretrained"),
         *("metrics", "translation_metrics", "classification_metrics", "vae_metrics"),
     ],
-    2: ["models", "data"],
+    2: ["models", "word_vectors", "data"],
     1: ["layers", "tokenizers", "device", "files"],
 }
 ALSO = {

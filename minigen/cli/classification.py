@@ -85,16 +85,8 @@ def train_classify(
     train, held_out = read_training(data, valid, TextClassifier.columns)
     more = () if unlabelled is None else read_rows(unlabelled, ("text",), "train")["text"]
     classifier = TextClassifier(chosen, tokenizer, vocab_size, "balanced" if balanced else None, seed, device)
-    classifier.fit(
-        *train,
-        held_out,
-        more,
-        batch_size=batch_size,
-        out=out,
-        resume=resume,
-        observers=observers(out, tensorboard),
-        **recipe,
-    )
+    session = {"batch_size": batch_size, "out": out, "resume": resume, "observers": observers(out, tensorboard)}
+    classifier.fit(*train, held_out, more, **session, **recipe)
     report(classifier.summary_, out, f'minigen classify {out} "..."')
 
 

@@ -1,6 +1,5 @@
 """From texts to classes: what is a text and a label, tokens out of texts, logits out of a model."""
 
-import logging
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,10 +19,6 @@ from minigen.estimators import folder as folders
 from minigen.estimators.translating import encode
 from minigen.models.bert_classifier import BertClassifier
 from minigen.models.classifier import Classifier
-from minigen.tokenizers import Tokenizer
-from minigen.word_vectors import word_vectors
-
-log = logging.getLogger(__name__)
 
 HELD_OUT = 2000  # texts that are held out at most: enough to tell one accuracy from another
 TOKENS_IN_A_BATCH = 4000  # where nothing is learned, padding included
@@ -176,14 +171,6 @@ def make_batches(
         LabelBatches(texts, labels, boundary, size, weights[labels], own.seed),
         LabelBatches(watched, answers, boundary, all_fit, weights[answers]),
     )
-
-
-def make_vectors(tokenizer: Tokenizer, texts: Sequence[str], width: int, seed: int, progress: bool) -> Tensor:
-    """(V, width) the vectors of a tokenizer's tokens, from texts; see `minigen.word_vectors`."""
-    log.info("making vectors of %s tokens from %s texts", f"{tokenizer.vocab_size:,}", f"{len(texts):,}")
-    with tqdm(texts, desc="word vectors", unit="text", disable=not progress) as bar:
-        tokens = [tokenizer.encode_array(text, unknown="replace") for text in bar]
-    return torch.from_numpy(word_vectors(tokens, tokenizer.vocab_size, width, seed))
 
 
 def class_weights(labels: Tensor, num_classes: int, kind: str | None) -> Tensor:

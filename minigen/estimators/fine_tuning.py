@@ -38,8 +38,8 @@ class FineTuning:
     weight_decay: float = 0.01
     dropout: float | None = None
     label_smoothing: float = 0.0
-    lora_rank: int = 8
-    lora_alpha: float = 16.0
+    lora_rank: int = 16
+    lora_alpha: float = 32.0
     evaluations: int = 1
 
     def training(self, **changes: object) -> TrainConfig:

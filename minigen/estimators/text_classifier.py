@@ -13,6 +13,7 @@ from minigen.data.labels import LabelBatches, pad_texts
 from minigen.device import pick_device, seed_everything
 from minigen.estimators import classifying
 from minigen.estimators import folder as folders
+from minigen.estimators.building import build, check_unlabelled
 from minigen.estimators.classifying import Label, Labelled, check_labelled, check_texts, fingerprint
 from minigen.estimators.fine_tuning import FineTuning
 from minigen.estimators.fitting import fit_model
@@ -20,7 +21,6 @@ from minigen.estimators.frozen_features import fit_head
 from minigen.models.bert_classifier import BertClassifier, BertClassifierConfig
 from minigen.models.classifier import Classifier, ClassifierConfig
 from minigen.presets import CLASSIFICATION_PRESETS, ClassificationPreset, find_preset
-from minigen.tokenizers import READING, train_tokenizer
 from minigen.tokenizers.pretrained import PretrainedTokenizer
 
 SCORES = ("accuracy", "macro_f1", "calibration_error", "nll")  # of the held-out texts, in the summary
@@ -114,17 +114,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         sizes = (preset.tokens_per_batch, batch_size, config.accumulate)
         batches, watched = classifying.make_batches(self, train, held_out, *sizes)
         fit = fit_head if getattr(preset, "adaptation", None) == "frozen" else fit_model
-        self.summary_ = fit(
-            self,
-            batches,
-            watched,
-            config,
-            data=f"{len(train[0]):,} texts of {len(self.classes_):,} classes, and {len(watched.texts):,} held out",
-            out=out,
-            resume=resume,
-            observers=observers,
-            progress=progress,
-        )
+        data = f"{len(train[0]):,} texts of {len(self.classes_):,} classes, and {len(watched.texts):,} held out"
+        session = {"out": out, "resume": resume, "observers": observers, "progress": progress}
+        self.summary_ = fit(self, batches, watched, config, data=data, **session)
         self.summary_["texts_per_second"] = self.summary_.pop("tokens_per_second")  # its loss counts texts
         if self.summary_["stopped"] != "interrupted":
             self._calibrate(watched)
@@ -232,21 +224,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         progress: bool,
     ) -> None:
         """Classes, tokenizer, model and fingerprints, before any training."""
-        if unlabelled and not getattr(preset, "fixed_vectors", False):
-            raise ValueError('only a preset with fixed_vectors learns from texts without labels: choose "vectors"')
+        check_unlabelled(preset, unlabelled)
         self.facts_ = {"labels": sorted(set(train[1])), "temperature": 1.0}
         self.texts_ = {"train": fingerprint(train), "held_out": fingerprint(held_out), "whole": whole}
         if unlabelled:
             self.texts_["unlabelled"] = folders.fingerprint(unlabelled)
         seed_everything(self.seed)
-        if isinstance(preset, FineTuning):
-            model, self.tokenizer_ = preset.build(len(self.facts_["labels"]))
-        else:
-            texts = [*train[0], *unlabelled]
-            self.tokenizer_ = train_tokenizer(self.tokenizer, texts, self.vocab_size, READING)
-            model = Classifier(preset.model(self.tokenizer_.vocab_size, len(self.facts_["labels"])))
-            if preset.fixed_vectors:
-                model.set_vectors(classifying.make_vectors(self.tokenizer_, texts, preset.width, self.seed, progress))
+        self.tokenizer_, model = build(self, preset, [*train[0], *unlabelled], progress)
         self.model_ = model.to(pick_device(self.device))
 
     def _calibrate(self, held_out: LabelBatches) -> None:

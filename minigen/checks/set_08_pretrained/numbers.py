@@ -2,7 +2,7 @@
 
 from minigen.checks.task import Mistake, Task, Written
 
-LAYERS, WIDTH, HIDDEN, RANK, CLASSES = 6, 384, 1536, 8, 2  # MiniLM, and LoRA as `TextClassifier` adds it
+LAYERS, WIDTH, HIDDEN, RANK, CLASSES = 6, 384, 1536, 8, 2  # MiniLM, and a LoRA beside each matrix of a block
 SIDES = [(WIDTH, 3 * WIDTH), (WIDTH, WIDTH), (WIDTH, HIDDEN), (HIDDEN, WIDTH)]  # (in, out)
 HEAD = (WIDTH + 1) * CLASSES
 
