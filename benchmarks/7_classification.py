@@ -7,7 +7,7 @@ all from the labelled texts; "vectors" first learns what words mean, from all te
 import time
 from statistics import mean, stdev
 
-from common import arguments, machine, table
+from common import arguments, labelled, machine, table
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -28,10 +28,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     machine(options.device)
-    splits = load(options.data)
-    train, valid, test = ((list(splits[s]["text"]), list(splits[s]["label"])) for s in ("train", "validation", "test"))
-    sizes = f"{len(train[0]):,} texts to learn from, {len(valid[0]):,} to choose by, {len(test[0]):,} to test"
-    print(f"{options.data}: {sizes}\n")
+    train, valid, test = labelled(options.data)
     start = time.perf_counter()
     lexical = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, max_features=FEATURES)
     regression = make_pipeline(lexical, LogisticRegression(C=10, max_iter=1000)).fit(*train)

@@ -5,12 +5,11 @@ rotten_tomatoes: trained on train, the best weights chosen on validation, accura
 
 from statistics import mean, stdev
 
-from common import arguments, machine, table
+from common import arguments, labelled, machine, table
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from minigen.data import load
 from minigen.estimators import TextClassifier
 
 GOALS = {"accuracy of full fine-tuning": 0.83, "minutes": 8, "points that LoRA may lose": 1, "its parameters, %": 3}
@@ -26,10 +25,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     machine(options.device)
-    splits = load(options.data)
-    train, valid, test = ((list(splits[s]["text"]), list(splits[s]["label"])) for s in ("train", "validation", "test"))
-    sizes = f"{len(train[0]):,} texts to learn from, {len(valid[0]):,} to choose by, {len(test[0]):,} to test"
-    print(f"{options.data}: {sizes}")
+    train, valid, test = labelled(options.data)
     lexical = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=10))
     print(f"TF-IDF of one and two words, logistic regression: {lexical.fit(*train).score(*test):.4f} on the test\n")
     runs: dict[str, list[Run]] = {}

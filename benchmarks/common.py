@@ -96,6 +96,15 @@ def text() -> tuple[Tensor, Tensor, int]:
     return tokens[:cut], tokens[cut:], tokenizer.vocab_size
 
 
+def labelled(name: str) -> list[tuple[list[str], list[str]]]:
+    """(texts, labels) of train, validation and test of a data set, whose sizes it prints."""
+    splits = load(name)
+    parts = [(list(splits[s]["text"]), list(splits[s]["label"])) for s in ("train", "validation", "test")]
+    learn, choose, test = (f"{len(texts):,} texts" for texts, _ in parts)
+    print(f"{name}: {learn} to learn from, {choose} to choose by, {test} to test\n")
+    return parts
+
+
 def wait(device: torch.device) -> None:
     """Waits until the device has done all that it was given."""
     if device.type == "cuda":
