@@ -1,18 +1,25 @@
 """Where to compute, and in which precision."""
 
+import ctypes
 import random
+import sys
 import time
-from functools import lru_cache
+from functools import cache
 
 import torch
+
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # how <malloc.h> numbers these settings
 
 
 def pick_device(name: str | None = None) -> torch.device:
     """The named device; without a name an NVIDIA GPU, else Apple's (mps), else the CPU.
 
+    Whatever it is, memory that this process has freed stays with it from now on, see `keep_freed_memory`.
+
     Raises:
         ValueError: if the named device is not there, with those that are.
     """
+    keep_freed_memory()
     found = [
         kind
         for kind, there in (
@@ -30,6 +37,19 @@ def pick_device(name: str | None = None) -> torch.device:
         several = f" (cuda:0 to cuda:{count - 1})" if kind == "cuda" and count > 1 else ""
         raise ValueError(f"there is no device {name!r} on this machine; found: {', '.join(found)}{several}")
     return torch.device(name)
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Asks glibc to keep what tensors free; on other systems it does nothing.
+
+    Left to itself, glibc hands tensors of some megabytes back to the system, which gives them again page by page,
+    cleared, at the next step: on a virtual machine that can take as long as what is computed in them.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(MMAP_THRESHOLD, 32 * 2**20)  # the most that glibc takes: what is larger goes back as before
+        mallopt(TRIM_THRESHOLD, 2**31 - 1)
 
 
 def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
@@ -51,7 +71,7 @@ def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-@lru_cache
+@cache
 def bf16_speedup(size: int = 256) -> float:
     """How many times faster the CPU multiplies two size x size matrices in bfloat16 than in float32."""
     formats = (torch.float32, torch.bfloat16)

@@ -189,7 +189,7 @@ def test_dropout_works_on_each_part_in_training_alone(part):
 
 def test_dropout_works_on_what_each_part_adds():
     block, x = Block(config(True, dropout=0.5)), torch.randn(B, T, D)
-    block.attention.dropout = block.feed_forward.dropout.p = 0.0  # leaves the dropout of the block
+    block.attention.dropout.p = block.feed_forward.dropout.p = 0.0  # leaves the dropout of the block
     nn.init.zeros_(block.feed_forward.down.weight)
     nn.init.zeros_(block.feed_forward.down.bias)
     untouched = (block(x) == x).float().mean()

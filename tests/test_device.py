@@ -1,12 +1,17 @@
 """Device, precision and seed."""
 
+import platform
 import random
+import sys
 
 import pytest
 import torch
 
 from minigen import device as device_module
 from minigen.device import bf16_speedup, pick_device, pick_precision, seed_everything
+
+if sys.platform != "win32":
+    import resource
 
 CPU = torch.device("cpu")
 
@@ -74,6 +79,18 @@ def test_the_ratio_is_that_of_the_best_times(monkeypatch):
 
 def test_the_speed_is_measured_once():
     assert bf16_speedup() == bf16_speedup() > 0
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone is asked")
+def test_freed_memory_is_used_again():
+    size, rounds, page = 16 * 2**20, 20, resource.getpagesize()
+    pick_device()
+    torch.zeros(size, dtype=torch.uint8)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(rounds):
+        torch.zeros(size, dtype=torch.uint8)
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    assert faults < rounds * size / page / 10  # left to itself, glibc faults each page in each round
 
 
 def test_one_seed_gives_one_sequence():

@@ -13,6 +13,7 @@ from minigen.layers import (
     MultiHeadAttention,
     RMSNorm,
     Rotary,
+    attention,
     attention_weights,
     causal_mask,
     padding_mask,
@@ -127,6 +128,34 @@ def test_attention_drops_weights_in_training_alone():
     assert not torch.equal(layer(x), layer(x))
     layer.eval()
     assert torch.equal(layer(x), layer(x))
+
+
+def test_dropped_weights_leave_the_mean_as_it_was_and_nothing_later_in():
+    layer = MultiHeadAttention(D, H, dropout=0.5)
+    x = torch.randn(1, T, D, requires_grad=True)
+    with torch.no_grad():
+        mean = torch.stack([layer(x, causal=True) for _ in range(4000)]).mean(dim=0)
+        torch.testing.assert_close(mean, layer.eval()(x, causal=True), rtol=0, atol=0.1)
+    layer.train()(x, causal=True)[:, 2].sum().backward()
+    assert (x.grad[:, 3:] == 0).all()
+    assert (x.grad[:, :3] != 0).any()
+
+
+@pytest.mark.parametrize("arguments", [{"causal": True}, {"mask": padding_mask(LENGTHS, S)}], ids=["causal", "padding"])
+def test_both_ways_to_train_in_bfloat16_agree_with_float32(arguments, monkeypatch):
+    layer, x = MultiHeadAttention(64, H, qk_norm=True), torch.randn(B, S, 64)
+
+    def results(precision: torch.dtype) -> tuple[torch.Tensor, ...]:
+        own = x.clone().requires_grad_()
+        with torch.autocast("cpu", precision, enabled=precision is torch.bfloat16):
+            y = layer(own, **arguments).float()
+        y.sin().sum().backward()
+        return y.detach(), own.grad
+
+    exact = results(torch.float32)
+    torch.testing.assert_close(results(torch.bfloat16), exact, rtol=0.02, atol=0.02)
+    monkeypatch.setattr(attention, "MOST_WEIGHTS", 0)  # the fused kernel
+    torch.testing.assert_close(results(torch.bfloat16), exact, rtol=0.02, atol=0.02)
 
 
 def test_a_width_that_heads_cannot_share_is_refused():

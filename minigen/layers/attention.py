@@ -3,13 +3,17 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from minigen.layers.cache import LayerCache
+from minigen.layers.dropout import Dropout
 from minigen.layers.masks import causal_mask
 from minigen.layers.norm import LayerNorm
 from minigen.layers.positions import rotate
+
+MOST_WEIGHTS = 2**23  # numbers in a matrix of weights that a CPU may keep for the way back, 16 MB a layer in bfloat16
 
 
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -20,9 +24,10 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     A row without any True gives NaN here, and zeros in the fused kernel.
     Source: Vaswani et al. 2017, section 3.2.1.
     """
-    scores = q @ k.mT / q.shape[-1] ** 0.5  # (..., T, S)
+    scores = (q / q.shape[-1] ** 0.5) @ k.mT  # (..., T, S)
     if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
+        # In place, and of the mask's own size, which is often small: scores are the largest thing there is.
+        scores += torch.zeros(mask.shape, dtype=scores.dtype, device=mask.device).masked_fill_(~mask, float("-inf"))
     return scores.softmax(dim=-1)
 
 
@@ -50,10 +55,11 @@ class MultiHeadAttention(nn.Module):
         super().__init__()
         if width % num_heads:
             raise ValueError(f"width {width} is not divisible by num_heads {num_heads}")
-        self.width, self.num_heads, self.dropout = width, num_heads, dropout
+        self.width, self.num_heads = width, num_heads
         self.to_qkv = nn.Linear(width, 3 * width, bias=bias)
         self.to_out = nn.Linear(width, width, bias=bias)
         self.qk_norm = LayerNorm(width // num_heads, weight=False) if qk_norm else nn.Identity()
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,
@@ -76,8 +82,7 @@ class MultiHeadAttention(nn.Module):
         causal = causal and q.shape[2] > 1
         if causal and (mask is not None or k.shape[2] != q.shape[2]):
             mask, causal = _combine(mask, causal_mask(q.shape[2], k.shape[2], x.device)), False
-        dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal)
+        y = self._attend(q, k, v, mask, causal)
         return self.to_out(y.transpose(1, 2).flatten(2))  # (B, T, H, Dh) -> (B, T, D)
 
     def weights(
@@ -111,6 +116,21 @@ class MultiHeadAttention(nn.Module):
         qk = self.qk_norm(qk)  # queries and keys are treated alike, so both at once
         q, k = qk if rotation is None else rotate(qk, rotation)
         return (q, *cache.append(k, v[0])) if cache else (q, k, v[0])
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+        """(B, H, T, Dh): spelt out where that is faster, which the fused kernel is everywhere else.
+
+        Measured on CPUs while training: with dropout the kernel spells it out too, and draws more slowly; and in
+        bfloat16 its way back takes up to five times as long (docs/decisions.md).
+        """
+        dropout = self.dropout.p if self.training else 0.0
+        size = q.shape[:-1].numel() * k.shape[2]
+        slow = v.dtype == torch.bfloat16 and v.requires_grad and size <= MOST_WEIGHTS
+        if v.device.type == "cpu" and (dropout or slow):
+            if causal:
+                mask = causal_mask(q.shape[2], k.shape[2], q.device)
+            return self.dropout(attention_weights(q, k, mask)) @ v
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal)
 
     def _keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
         k, v = self._split(self._linear(context, 1, 3))
