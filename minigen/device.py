@@ -9,6 +9,7 @@ from functools import cache
 import torch
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # how <malloc.h> numbers these settings
+MOST_KEPT = 32 * 2**20  # bytes: what is larger goes back as before; glibc takes no higher number
 
 
 def pick_device(name: str | None = None) -> torch.device:
@@ -48,7 +49,7 @@ def keep_freed_memory() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        mallopt(MMAP_THRESHOLD, 32 * 2**20)  # the most that glibc takes: what is larger goes back as before
+        mallopt(MMAP_THRESHOLD, MOST_KEPT)
         mallopt(TRIM_THRESHOLD, 2**31 - 1)
 
 

@@ -1,17 +1,15 @@
 """Device, precision and seed."""
 
+import ctypes
 import platform
 import random
-import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from minigen import device as device_module
-from minigen.device import bf16_speedup, pick_device, pick_precision, seed_everything
-
-if sys.platform != "win32":
-    import resource
+from minigen.device import bf16_speedup, keep_freed_memory, pick_device, pick_precision, seed_everything
 
 CPU = torch.device("cpu")
 
@@ -81,16 +79,26 @@ def test_the_speed_is_measured_once():
     assert bf16_speedup() == bf16_speedup() > 0
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone is asked")
-def test_freed_memory_is_used_again():
-    size, rounds, page = 16 * 2**20, 20, resource.getpagesize()
-    pick_device()
-    torch.zeros(size, dtype=torch.uint8)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(rounds):
-        torch.zeros(size, dtype=torch.uint8)
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-    assert faults < rounds * size / page / 10  # left to itself, glibc faults each page in each round
+@pytest.mark.parametrize(
+    "system, asked", [("linux", [(-3, 32 * 2**20), (-1, 2**31 - 1)]), ("darwin", []), ("win32", [])]
+)
+def test_glibc_alone_is_asked_to_keep_freed_memory(monkeypatch, system, asked):
+    calls = []
+    library = SimpleNamespace(mallopt=lambda *setting: calls.append(setting) or 1)
+    monkeypatch.setattr(device_module.ctypes, "CDLL", lambda name: library)
+    monkeypatch.setattr(device_module.sys, "platform", system)
+    keep_freed_memory.__wrapped__()
+    assert calls == asked
+    del library.mallopt  # as in musl
+    keep_freed_memory.__wrapped__()
+    assert calls == asked
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone has these settings")
+def test_glibc_takes_the_settings():
+    mallopt = ctypes.CDLL(None).mallopt
+    assert mallopt(device_module.MMAP_THRESHOLD, device_module.MOST_KEPT) == 1
+    assert mallopt(device_module.TRIM_THRESHOLD, 2**31 - 1) == 1
 
 
 def test_one_seed_gives_one_sequence():
