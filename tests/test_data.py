@@ -351,6 +351,12 @@ def test_a_name_like_no_other_lists_what_there_is():
         load("xyz")
 
 
+@pytest.mark.parametrize("ask", [info, fetch])
+def test_data_on_the_hub_are_not_declared_but_loaded(ask):
+    with pytest.raises(ValueError, match="'hub:owner/name' is fetched from the hub when it is loaded: .*--data"):
+        ask("hub:owner/name")
+
+
 @pytest.mark.parametrize("name", ["absent.txt", "absent/folder", "./shakespeare"])
 def test_a_path_where_nothing_is_says_where_it_looked(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -150,6 +150,8 @@ def find_source(name: str) -> Source:
     if stem in PAIRED and pair:
         return replace(PAIRED[stem](*pair), name=name)
     known = name.partition(":")[0]
+    if known == "hub":
+        raise ValueError(f"{name!r} is fetched from the hub when it is loaded: give this name to --data, or to load()")
     if known in PAIRED:
         raise ValueError(f"{name!r} ends in no pair of languages such as en-fr. {known} holds {SOURCES[known].holds}")
     if known in SOURCES:
