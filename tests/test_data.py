@@ -353,7 +353,7 @@ def test_a_name_like_no_other_lists_what_there_is():
 
 @pytest.mark.parametrize("ask", [info, fetch])
 def test_data_on_the_hub_are_not_declared_but_loaded(ask):
-    with pytest.raises(ValueError, match="'hub:owner/name' is fetched from the hub when it is loaded: .*--data"):
+    with pytest.raises(ValueError, match=r"'hub:owner/name' is fetched from the hub when it is loaded: .*--data"):
         ask("hub:owner/name")
 
 
