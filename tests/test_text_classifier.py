@@ -350,12 +350,12 @@ def with_vectors() -> TextClassifier:
     """A classifier that learned from labels, and from other texts what words mean."""
     train, held_out = data(600), data(80, seed=1)
     own = make(VECTORS, tokenizer="word")
-    return own.fit(*train, held_out, unlabelled(), steps=80, learning_rate=0.01, progress=False)
+    return own.fit(*train, held_out, unlabelled(), steps=160, learning_rate=0.01, progress=False)
 
 
 def test_words_without_a_label_are_known_by_the_company_they_keep(with_vectors, trained):
     assert with_vectors.predict(["yak", "rasp", "the yak", "the rasp"]).tolist() == ["animal", "tool"] * 2
-    assert with_vectors.report(*data(100, seed=2))["accuracy"] > 0.9
+    assert with_vectors.report(*data(100, seed=2))["accuracy"] > 0.95
 
 
 def test_given_vectors_are_not_trained_and_the_rest_is(with_vectors):
@@ -376,14 +376,14 @@ def test_with_vectors_it_is_saved_loaded_and_resumed_as_it_is(with_vectors, tmp_
     np.testing.assert_array_equal(loaded.predict_proba(texts), with_vectors.predict_proba(texts))
     arguments, options = (*data(600), data(80, seed=1), unlabelled()), {"learning_rate": 0.01, "progress": False}
     cut = make(VECTORS, tokenizer="word").fit(
-        *arguments, steps=80, out=tmp_path / "run", observers=[press_ctrl_c_at(30)], **options
+        *arguments, steps=160, out=tmp_path / "run", observers=[press_ctrl_c_at(30)], **options
     )
     assert cut.summary_["stopped"] == "interrupted"
-    resumed = make(VECTORS, tokenizer="word").fit(*arguments, steps=80, out=tmp_path / "run", resume=True, **options)
+    resumed = make(VECTORS, tokenizer="word").fit(*arguments, steps=160, out=tmp_path / "run", resume=True, **options)
     assert same_weights(resumed, with_vectors)
     other = (*arguments[:3], unlabelled(seed=8))
     with pytest.raises(ValueError, match="this is another run"):
-        make(VECTORS, tokenizer="word").fit(*other, steps=80, out=tmp_path / "run", resume=True, **options)
+        make(VECTORS, tokenizer="word").fit(*other, steps=160, out=tmp_path / "run", resume=True, **options)
 
 
 def test_texts_without_labels_are_for_presets_that_learn_from_them():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -91,13 +92,16 @@ class GPT(nn.Module):
         weight = self.embedding.weight
         return KVCache(c.num_layers, shape, weight.device, weight.dtype)
 
-    def next_token_function(self, use_cache: bool = True) -> Callable[[Tensor], Tensor]:
+    def next_token_function(self, use_cache: bool = True, compiled: bool = False) -> Callable[[Tensor], Tensor]:
         """A function that takes the newest tokens (B, T) and returns the logits (B, V) of what follows them.
 
         It remembers what it was given. Once the context is full it forgets the older half and reads the newer
-        half again, so the cost of a token does not grow with the length of the text.
+        half again, so the cost of a token does not grow with the length of the text. compiled: by torch.compile, which
+        takes half a minute at the first tokens that a model writes in a process, and a C++ compiler on the machine;
+        small models then write about twice as fast, which pays for whoever serves one.
         """
         context, kept = self.config.context_length, torch.empty(0)
+        read = self._compiled_read if compiled else self._read
         cache: KVCache | None = None
 
         @torch.no_grad()  # or each token would lengthen the graph
@@ -110,10 +114,16 @@ class GPT(nn.Module):
                 kept = new[:, :0]
                 cache.clear()
             kept = torch.cat((kept, new), dim=1)
-            hidden = self.hidden(new, cache) if use_cache else self.hidden(kept)
-            return self.logits(hidden[:, -1])
+            return read(new, cache) if use_cache else read(kept)
 
         return step
+
+    def _read(self, new: Tensor, cache: KVCache | None = None) -> Tensor:
+        return self.logits(self.hidden(new, cache)[:, -1])
+
+    @cached_property
+    def _compiled_read(self) -> Callable[..., Tensor]:
+        return torch.compile(self._read, dynamic=True)  # one program for all lengths of what was read
 
 
 def cap(logits: Tensor, limit: float | None) -> Tensor:
