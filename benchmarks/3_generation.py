@@ -1,7 +1,12 @@
-"""Generated tokens a second with the KV cache, greedy, against transformers' generate; and whether length costs."""
+"""Generated tokens a second with the KV cache, greedy, against transformers' generate; and whether length costs.
+
+--compile adds both once more, each compiled by torch.compile before the clock starts (a minute or two in all, and a C++
+compiler); transformers with its static cache, which it needs for that.
+"""
 
 import itertools
 import time
+from functools import partial
 
 import torch
 from common import SHAPES, arguments, machine, ours, seconds_in_turns, table, transformers_gpt2
@@ -16,6 +21,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--shapes", nargs="*", default=["0.8M", "12M"], choices=list(SHAPES))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--compile", action="store_true", help="both compiled as well")
     options = parser.parse_args()
     device = machine(options.device)
     rows, flat = [], []
@@ -27,23 +33,36 @@ def main() -> None:
         peer = transformers_gpt2(shape, 65).model.to(device).eval()
         for batch_size in (1, 16):
             prompt = torch.randint(65, (batch_size, 8), device=device)
-            actions = {"minigen": lambda m=model, p=prompt: _ours(m, p), "peer": lambda m=peer, p=prompt: _peer(m, p)}
+            actions = {}
+            for compiled in (False, True) if options.compile else (False,):
+                actions["minigen", compiled] = partial(_ours, model, prompt, compiled)
+                actions["peer", compiled] = partial(_peer, peer, prompt, compiled)
             seconds = seconds_in_turns(actions, device, options.rounds)
-            rate = {who: NEW_TOKENS * batch_size / t for who, t in seconds.items()}
-            rows.append([name, batch_size, rate["minigen"], rate["peer"], rate["minigen"] / rate["peer"]])
+            for (who, compiled), t in seconds.items():
+                if who == "minigen":
+                    one, other = (NEW_TOKENS * batch_size / t for t in (t, seconds["peer", compiled]))
+                    ratios = one / other, one / (NEW_TOKENS * batch_size / seconds["peer", False])
+                    rows.append([name, batch_size, "both" if compiled else "none", one, other, *ratios])
         flat.append([name, *_along(model)])
-    table(["shape", "batch", "minigen, tokens/s", "transformers, tokens/s", "ratio"], rows)
+    columns = ["shape", "batch", "compiled", "minigen, tokens/s", "transformers, tokens/s", "ratio"]
+    table([*columns, "ratio to transformers not compiled"], rows)
     table(["shape", "ms per token, tokens 1-50", "tokens 51-100", "tokens 101-150", "tokens 151-200"], flat)
 
 
-def _ours(model, prompt):
-    for _ in generate(model.next_token_function(), prompt.tolist(), NEW_TOKENS, GREEDY, device=prompt.device):
+def _ours(model, prompt, compiled):
+    step = model.next_token_function(compiled=compiled)
+    for _ in generate(step, prompt.tolist(), NEW_TOKENS, GREEDY, device=prompt.device):
         pass
 
 
 @torch.inference_mode()
-def _peer(model, prompt):
+def _peer(model, prompt, compiled):
     mask = torch.ones_like(prompt)
+    plain, own = model.forward, {}
+    if compiled:
+        if not hasattr(model, "compiled"):
+            model.compiled = torch.compile(model.forward, dynamic=True)
+        model.forward, own = model.compiled, {"cache_implementation": "static"}
     model.generate(
         prompt,
         attention_mask=mask,
@@ -51,7 +70,9 @@ def _peer(model, prompt):
         min_new_tokens=NEW_TOKENS,
         do_sample=False,
         pad_token_id=0,
+        **own,
     )
+    model.forward = plain
 
 
 def _along(model) -> list[float]:
