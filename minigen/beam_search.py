@@ -19,7 +19,7 @@ class BeamConfig:
     """
 
     beam_size: int = 4
-    length_penalty: float = 0.6
+    length_penalty: float = 1.0
     num_best: int = 1
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """Device, precision and seed."""
 
 import ctypes
+import os
 import platform
 import random
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from minigen import device as device_module
-from minigen.device import bf16_speedup, keep_freed_memory, pick_device, pick_precision, seed_everything
+from minigen.device import bf16_speedup, pick_device, pick_precision, prepare_cpu, seed_everything
 
 CPU = torch.device("cpu")
 
@@ -82,16 +83,26 @@ def test_the_speed_is_measured_once():
 @pytest.mark.parametrize(
     "system, asked", [("linux", [(-3, 32 * 2**20), (-1, 2**31 - 1)]), ("darwin", []), ("win32", [])]
 )
-def test_glibc_alone_is_asked_to_keep_freed_memory(monkeypatch, system, asked):
+def test_glibc_alone_is_asked_to_prepare_cpu(monkeypatch, system, asked):
     calls = []
     library = SimpleNamespace(mallopt=lambda *setting: calls.append(setting) or 1)
     monkeypatch.setattr(device_module.ctypes, "CDLL", lambda name: library)
     monkeypatch.setattr(device_module.sys, "platform", system)
-    keep_freed_memory.__wrapped__()
+    prepare_cpu.__wrapped__()
     assert calls == asked
     del library.mallopt  # as in musl
-    keep_freed_memory.__wrapped__()
+    prepare_cpu.__wrapped__()
     assert calls == asked
+
+
+def test_onednn_keeps_a_program_for_each_of_many_shapes_unless_told_otherwise(monkeypatch):
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    monkeypatch.delenv(name, raising=False)
+    prepare_cpu.__wrapped__()
+    assert int(os.environ[name]) == device_module.PROGRAMS_KEPT
+    monkeypatch.setenv(name, "7")
+    prepare_cpu.__wrapped__()
+    assert os.environ[name] == "7"
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone has these settings")

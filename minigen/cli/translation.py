@@ -83,7 +83,7 @@ def translate(
     ] = None,
     file: Annotated[Path | None, typer.Option(help="A UTF-8 file, one sentence a line.")] = None,
     beam_size: Annotated[int, typer.Option(min=1, help="Beginnings that are kept; 1 is greedy and quick.")] = 4,
-    length_penalty: Annotated[float, typer.Option(help="Larger is longer; 0 is none.")] = 0.6,
+    length_penalty: Annotated[float, typer.Option(help="Larger is longer; 0 is none.")] = 1.0,
     num_best: Annotated[
         int, typer.Option(min=1, help="Above 1: as many lines a sentence: its number, score, text.")
     ] = 1,

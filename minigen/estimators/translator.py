@@ -105,7 +105,7 @@ class Translator(BaseEstimator):
         return self
 
     def predict(
-        self, sources: Sequence[str], beam_size: int = 4, length_penalty: float = 0.6, progress: bool = False
+        self, sources: Sequence[str], beam_size: int = 4, length_penalty: float = 1.0, progress: bool = False
     ) -> list[str]:
         """The best translation of each source, one line each; beam_size 1 is greedy. See `candidates`."""
         found = self.candidates(sources, BeamConfig(beam_size, length_penalty), progress)
