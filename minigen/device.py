@@ -9,7 +9,7 @@ from functools import cache
 
 import torch
 
-PROGRAMS_KEPT = 8192  # about 80 KB each
+PROGRAMS_KEPT = 4096  # about 280 KB each
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # how <malloc.h> numbers these settings
 MOST_KEPT = 32 * 2**20  # bytes: what is larger goes back as before; glibc takes no higher number
 
