@@ -1,8 +1,6 @@
 """Device, precision and seed."""
 
-import ctypes
 import os
-import platform
 import random
 from types import SimpleNamespace
 
@@ -83,7 +81,7 @@ def test_the_speed_is_measured_once():
 @pytest.mark.parametrize(
     "system, asked", [("linux", [(-3, 32 * 2**20), (-1, 2**31 - 1)]), ("darwin", []), ("win32", [])]
 )
-def test_glibc_alone_is_asked_to_prepare_cpu(monkeypatch, system, asked):
+def test_glibc_alone_is_asked_to_keep_freed_memory(monkeypatch, system, asked):
     calls = []
     library = SimpleNamespace(mallopt=lambda *setting: calls.append(setting) or 1)
     monkeypatch.setattr(device_module.ctypes, "CDLL", lambda name: library)
@@ -103,13 +101,6 @@ def test_onednn_keeps_a_program_for_each_of_many_shapes_unless_told_otherwise(mo
     monkeypatch.setenv(name, "7")
     prepare_cpu.__wrapped__()
     assert os.environ[name] == "7"
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone has these settings")
-def test_glibc_takes_the_settings():
-    mallopt = ctypes.CDLL(None).mallopt
-    assert mallopt(device_module.MMAP_THRESHOLD, device_module.MOST_KEPT) == 1
-    assert mallopt(device_module.TRIM_THRESHOLD, 2**31 - 1) == 1
 
 
 def test_one_seed_gives_one_sequence():

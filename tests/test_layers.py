@@ -158,6 +158,24 @@ def test_both_ways_to_train_in_bfloat16_agree_with_float32(arguments, monkeypatc
     torch.testing.assert_close(results(torch.bfloat16), exact, rtol=0.02, atol=0.02)
 
 
+@pytest.mark.parametrize(
+    "precision, dropout, training, fused",
+    [
+        (torch.bfloat16, 0.0, True, False),
+        (torch.float32, 0.1, True, False),
+        (torch.float32, 0.0, True, True),
+        (torch.bfloat16, 0.1, False, True),
+    ],
+)
+def test_the_fused_kernel_is_left_out_where_it_trains_slowly(precision, dropout, training, fused, monkeypatch):
+    calls, kernel = [], F.scaled_dot_product_attention
+    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *a, **k: calls.append(1) or kernel(*a, **k))
+    layer = MultiHeadAttention(D, H, dropout=dropout).train(training)
+    with torch.autocast("cpu", precision, enabled=precision is torch.bfloat16), torch.set_grad_enabled(training):
+        layer(torch.randn(B, S, D), causal=True)
+    assert bool(calls) == fused
+
+
 def test_a_width_that_heads_cannot_share_is_refused():
     with pytest.raises(ValueError, match="width 16 is not divisible by num_heads 3"):
         MultiHeadAttention(16, 3)

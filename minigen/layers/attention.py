@@ -74,7 +74,8 @@ class MultiHeadAttention(nn.Module):
         """(B, T, D) -> (B, T, D).
 
         context: (B, S, D) to attend to; x itself if None (self-attention).
-        mask: bool, broadcasts to (B, H, T, S); True = may attend. causal: a query sees no later key.
+        mask: bool, broadcasts to (B, H, T, S); True = may attend, and each query needs one True. causal: a query sees
+        no later key.
         rotation: angles from `Rotary`, self-attention only. cache: earlier keys and values, which are added to.
         """
         q, k, v = self.project(x, context, rotation, cache)  # (B, H, T, Dh), then (B, H, S, Dh) twice
