@@ -219,3 +219,19 @@ def test_numbers_in_prose_need_code_or_a_compared_output(code, output, bad):
     cell = nbformat.v4.new_code_cell(code, outputs=[nbformat.v4.new_output("stream", text=output)])
     notebook = nbformat.v4.new_notebook(cells=[*words, cell])
     assert [line.split(": ")[1] for line in unjustified(notebook)] == bad
+
+
+@each_lesson
+def test_source_that_is_shown_is_the_package_as_it_is(path):
+    package = {
+        line.strip() for file in (tool.FOLDER.parent / "minigen").rglob("*.py") for line in file.open(encoding="utf-8")
+    }
+    shown = re.findall(r"```python\n(.*?)```", "\n".join(shown_markdown(path)), re.DOTALL)
+    stale = [line for block in shown for line in block.split("\n") if line.strip() not in package]
+    assert not stale, f"run the lesson again: the package no longer says {stale[0]!r}"
+
+
+def shown_markdown(path) -> list[str]:
+    """What cells of a lesson displayed as Markdown."""
+    outputs = [output for cell in code_cells(tool.read(path)) for output in cell.outputs]
+    return [output.data["text/markdown"] for output in outputs if "text/markdown" in output.get("data", {})]
