@@ -22,8 +22,9 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "The first command installs everything into $(VENV), nowhere else. Options: PYTHON=python3.12, PIP_ARGS=..."
+	@echo "To type minigen yourself, once in each terminal: source $(BIN)/activate"
 
-demo: $(INSTALLED) data  ## train three small Transformers, in two minutes: one writes, one translates, one classifies
+demo: $(INSTALLED) data  ## train three small Transformers, in two and a half minutes: one writes, one translates, one classifies
 	$(BIN)/minigen demo
 
 lab: $(INSTALLED) data  ## open JupyterLab on the first lesson

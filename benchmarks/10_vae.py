@@ -66,7 +66,7 @@ def main() -> None:
     """Trains all with each seed; the test split is measured once."""
     parser = arguments(__doc__)
     parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--points", nargs="+", default=list(POINTS), choices=list(POINTS))
     parser.add_argument("--no-language-models", action="store_true")
     options = parser.parse_args()
@@ -74,7 +74,7 @@ def main() -> None:
     warnings.simplefilter("ignore")  # that the mutual information is near its limit: the table has both
     splits = {name: list(split["text"]) for name, split in load("strings").items()}
     rows: list[list[object]] = []
-    for seed in options.seeds:
+    for seed in range(options.seeds):
         for name in options.points:
             beta, changes = POINTS[name]
             preset = replace(VAE_PRESETS["laptop"], **changes)

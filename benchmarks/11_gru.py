@@ -64,20 +64,20 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="*", default=list(SHAPES), choices=list(SHAPES))
     parser.add_argument("--contexts", nargs="*", type=int, default=[8, 16, 32, 64, 128, 256])
     parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1])
+    parser.add_argument("--seeds", type=int, default=2)
     options = parser.parse_args()
     contest, begin = Contest(machine(options.device)), time.perf_counter()
     header = ["parameters", "steps", "seconds", "held-out loss", "loss at equal time"]
     rows = []
     for name in options.shapes:
-        for seed in options.seeds:
+        for seed in range(options.seeds):
             rows += _rows([name, seed], contest.compare(SHAPES[name], seed, options.steps), options.steps)
     if rows:
         table(["size", "seed", "model", *header], rows)
     rows = []
     for length in options.contexts:
         preset = replace(SHAPES["0.1M"], context_length=length, batch_size=TOKENS // length)
-        for seed in options.seeds:
+        for seed in range(options.seeds):
             rows += _rows([length, seed], contest.compare(preset, seed, options.steps), options.steps)
     if rows:
         table(["context", "seed", "model", *header], rows)

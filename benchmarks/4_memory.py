@@ -1,4 +1,4 @@
-"""Peak memory of training steps and of generation: each model in a process of its own, beyond what imports take."""
+"""Peak memory of training steps: each model in a process of its own, beyond what imports take."""
 
 import subprocess
 import sys

@@ -1,6 +1,7 @@
 """What fine-tuning a pretrained MiniLM reaches on sentences about films: frozen features, LoRA and all weights.
 
-rotten_tomatoes: trained on train, the best weights chosen on validation, accuracy on test, which nothing was chosen by.
+rotten_tomatoes: trained on train, accuracy on test, which nothing was chosen by. Validation chooses the temperature of
+the probabilities and, with frozen features, the penalty of the head; the weights are those of the last step.
 --long is for whole reviews: --data imdb --long --adaptations full --seeds 1 --out runs/imdb (an hour on one core; if it
 is stopped, the same command goes on).
 """

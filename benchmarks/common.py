@@ -18,7 +18,7 @@ from minigen.models.gpt import GPT
 from minigen.presets import Preset
 
 SMALL = Preset(4, 128, 2, context_length=64, batch_size=16, minutes=1)  # 0.8 M parameters
-MEDIUM = Preset(6, 384, 6, context_length=256, batch_size=8, minutes=1)  # 10.6 M (12 M with GPT-2's vocabulary parts)
+MEDIUM = Preset(6, 384, 6, context_length=256, batch_size=8, minutes=1)  # 10.7 M (12 M with GPT-2's vocabulary parts)
 GPT2_SMALL = Preset(12, 768, 12, context_length=1024, batch_size=16, minutes=1)
 SHAPES = {"0.8M": SMALL, "12M": MEDIUM, "gpt2-small": GPT2_SMALL}
 TEXT_LENGTH = 1_115_394  # characters: the size of the text that nanoGPT's CPU recipe is published for

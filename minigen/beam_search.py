@@ -16,6 +16,9 @@ class BeamConfig:
 
     length_penalty a: hypotheses compete by log p / length^a, or short ones would always win. 0 is plain log p.
     Source: Wu et al. 2016 (GNMT), section 7, in the simpler form of most later work.
+
+    Raises:
+        ValueError: if beam_size is below 1, num_best not in 1..beam_size, or length_penalty below 0.
     """
 
     beam_size: int = 4

@@ -1,5 +1,7 @@
 """`minigen demo`: three Transformers trained from nothing, in some two and a half minutes, on the CPU."""
 
+import shutil
+import sys
 from pathlib import Path
 
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -37,6 +39,9 @@ def run(out: Path, minutes: float = 1.0, device: str | None = None) -> None:
     write(out, minutes, device)
     translate(out / "translator", minutes / 2, device)
     classify(out / "classifier", minutes / 3, device)
+    if shutil.which("minigen") is None:
+        activate = Path(sys.executable).with_name("activate")
+        print(f"\nTo type minigen yourself, first: {activate if sys.platform == 'win32' else f'source {activate}'}")
     print(f"\nSaved in {out}. Next:\n  make lab                                      the lessons, in JupyterLab")
     print(f'  minigen generate {out} --prompt "JULIET:\\n"    more of this')
     print(f'  minigen translate {out / "translator"} "{EXAMPLE}"')

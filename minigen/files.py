@@ -37,7 +37,9 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(error.errno, f"cannot make the folder {folder}: {error.strerror}") from error
+        file = next((path for path in (folder, *folder.parents) if path.is_file()), None)
+        reason = f"{file} is a file; choose another name" if file else error.strerror
+        raise OSError(error.errno, f"cannot make the folder {folder}: {reason}") from error
 
 
 def _reason(error: OSError, target: Path) -> str:

@@ -16,6 +16,10 @@ class Sampling:
     top_k: only the k likeliest tokens (Fan et al. 2018, section 5.4).
     top_p: only the fewest tokens that together have at least this probability (Holtzman et al. 2020, section 3.1).
     repetition_penalty: above 1, tokens already in the text become less likely (Keskar et al. 2019, section 4.1).
+
+    Raises:
+        ValueError: if temperature is below 0 or infinite, top_k below 1, top_p not above 0 and at most 1, or
+            repetition_penalty not above 0 or infinite.
     """
 
     temperature: float = 1.0
@@ -78,7 +82,9 @@ def generate(
 
     next_logits takes the newest tokens (B, T) and returns logits (B, V), and remembers what it was given.
     Prompts of different lengths need no padding: all rows advance together, and where a row's prompt has not
-    ended, its own next token is taken in place of a new one. A row ends at max_new_tokens or after a stop token.
+    ended, its own next token is taken in place of a new one. A row ends at max_new_tokens or after one of stop_tokens,
+    which is yielded too. forbidden: tokens that are never picked. seed: the same one draws the same tokens; None draws
+    by torch's own random numbers. device: where next_logits wants its tokens; None for torch's default.
 
     Raises, at the first step:
         ValueError: if there is no prompt or an empty one, or max_new_tokens is negative.

@@ -59,7 +59,7 @@ VAE_PRESETS = {
     "tiny": AutoencoderPreset(1, 1, 32, 2, latent_size=8, context_length=24, tokens_per_batch=500, minutes=0.1),
     # 0.5 M parameters and the embeddings: for tens of thousands of short sentences on a laptop
     "laptop": AutoencoderPreset(1, 1, 128, 2, latent_size=32, context_length=32, tokens_per_batch=500, minutes=4),
-    # 12 M parameters and the embeddings
+    # 16.6 M parameters and the embeddings
     "gpu": AutoencoderPreset(
         4, 4, 384, 6, latent_size=64, context_length=64, tokens_per_batch=16_000, minutes=20, accumulate=1, dropout=0.1
     ),

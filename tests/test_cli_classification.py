@@ -143,6 +143,49 @@ def test_a_text_without_labels_is_refused(minigen, tmp_path):
     assert_one_clear_line(answer, "'label' is needed here")
 
 
+class Pipe(io.StringIO):
+    """A pipe that gives bytes, as a process has it."""
+
+    def __init__(self, content: bytes):
+        super().__init__()
+        self.content = content
+
+    def reconfigure(self, **options) -> None:
+        """As of sys.stdin."""
+
+    def read(self) -> str:
+        """The bytes as text, strictly."""
+        return self.content.decode("utf-8")
+
+
+def test_pipes_without_text_are_refused(minigen, trained, monkeypatch):
+    for content, message in (
+        (b"", "nothing came in through the pipe"),
+        (b"caf\xe9\n", "not UTF-8 .* is 0xe9.*: convert"),
+    ):
+        monkeypatch.setattr(sys, "stdin", Pipe(content))
+        assert_one_clear_line(minigen("classify", trained), message)
+
+
+def test_a_folder_of_something_else_is_not_written_over(minigen, tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
+    data = table(tmp_path / "texts.tsv", ROWS)
+    answer = minigen("train", "classify", "--data", data, "--out", tmp_path, "--steps", 2, *TINY)
+    assert_one_clear_line(answer, "holds config.json of something else, to be written over: give another --out")
+    assert_one_clear_line(minigen("classify", tmp_path, "one"), "describes a 'bert' of another program .*--pretrained")
+    assert_one_clear_line(minigen("classify", data, "one"), "is a file; give the folder that it is in")
+    assert_one_clear_line(
+        minigen("train", "classify", "--data", data, "--out", data, "--steps", 2, *TINY),
+        "cannot make the folder .*texts.tsv is a file; choose another name",
+    )
+
+
+def test_a_run_that_saved_no_weights_may_begin_anew(minigen, trained, tmp_path):
+    (tmp_path / "config.json").write_bytes((trained / "config.json").read_bytes())
+    data = table(tmp_path / "texts.tsv", ROWS)
+    assert minigen("train", "classify", "--data", data, "--out", tmp_path, "--steps", 2, *TINY).code == 0
+
+
 def test_nothing_and_too_much_to_classify_are_refused(minigen, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     assert_one_clear_line(minigen("classify", trained), "nothing to classify")
@@ -151,5 +194,5 @@ def test_nothing_and_too_much_to_classify_are_refused(minigen, trained, tmp_path
     assert_one_clear_line(minigen("classify", tmp_path, "one"), "holds no trained model")
     assert_one_clear_line(
         minigen("translate", trained, "one"),
-        r"describes a TextClassifier \(for TextClassifier.load\), and a Translator",
+        r"describes a TextClassifier \(for minigen classify, in Python TextClassifier.load\), and a Translator",
     )

@@ -117,10 +117,17 @@ def test_what_is_no_table_of_pairs_is_refused(minigen, tmp_path, pairs, header, 
     assert not (tmp_path / "run").exists()
 
 
-def test_one_language_twice_is_refused(minigen, tmp_path):
+def test_one_language_twice_or_alone_is_refused(minigen, trained, tmp_path):
     data = tsv(tmp_path / "same.tsv", [(source, source) for source, _ in PAIRS])
     answer = minigen("train", "translate", "--data", data, "--out", tmp_path / "run", "--steps", 2, *TINY)
     assert_one_clear_line(answer, "one language twice")
+    good = tsv(tmp_path / "good.tsv", PAIRS)
+    answer = minigen("train", "translate", "--data", good, "--valid", data, "--out", tmp_path / "run", *TINY)
+    assert_one_clear_line(answer, "same.tsv.* one language twice")
+    assert_one_clear_line(minigen("evaluate", trained, "--data", data), "same.tsv.* one language twice")
+    (tmp_path / "lines.txt").write_text("un\ndeux\n", encoding="utf-8")
+    answer = minigen("train", "translate", "--data", tmp_path / "lines.txt", "--out", tmp_path / "run", *TINY)
+    assert_one_clear_line(answer, "'source' is needed here; two files of lines become a table by .*read_parallel")
 
 
 def test_nothing_and_too_much_to_translate_are_refused(minigen, trained, tmp_path, monkeypatch):

@@ -476,8 +476,18 @@ def test_a_long_field_of_csv_with_line_breaks_is_read(tmp_path):
         (
             "a.csv",
             "text,label\nyes,1\nno,0.5\n",
-            "numbers with fractions, such as 0.5; a class is a whole number or a text",
+            "numbers with fractions, such as 0.5; a class is a whole number .write 0 for 0.0. or a text",
         ),
+        ("a.csv", "text,label\nyes,1.\nno,+1e+5\n", "numbers with fractions, such as 1."),
+        ("a.csv", "text,label\nyes,0.5\nso,nan\nno,1.5\n", "row 2 has the label 'nan' among numbers: fill it in"),
+        ("a.tsv", "text\tlabel\nyes\t1\nno\tNA\n", "row 2 has the label 'NA' among numbers"),
+        (
+            "a.csv",
+            "text;label\nyes;1\nno;0\n",
+            "is one column, whose parts are separated by ';'; save the table with commas",
+        ),
+        ("a.csv", "text\tlabel\nyes\t1\n", r"separated by '\\t'"),
+        ("a.csv", "text,text,label\nyes,no,1\n", "two columns are called 'text'"),
         ("a.csv", 'text\n"never closed\n' * 3, "this is no CSV"),
         ("a.csv", "text,label\nyes,1\nno,\n", "row 2 has the label ''|row 1 has the label '1'"),
         ("a.jsonl", '{"text": "a"}\n{"text": \n', "line 2 is not JSON"),
@@ -493,6 +503,13 @@ def test_a_table_that_does_not_fit_says_where_and_what_was_wanted(tmp_path, name
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=message):
         load(tmp_path / name)
+
+
+def test_a_class_may_be_called_none_beside_words(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "text,label\n" + "".join(f"text {n},{'none' if n % 2 else 'hate'}\n" for n in range(40))
+    )
+    assert {label for split in load(tmp_path / "a.csv").values() for label in split["label"]} == {"none", "hate"}
 
 
 # splits

@@ -142,7 +142,7 @@ def test_dropped_weights_leave_the_mean_as_it_was_and_nothing_later_in():
 
 
 @pytest.mark.parametrize("arguments", [{"causal": True}, {"mask": padding_mask(LENGTHS, S)}], ids=["causal", "padding"])
-def test_both_ways_to_train_in_bfloat16_agree_with_float32(arguments, monkeypatch):
+def test_all_ways_to_train_in_bfloat16_agree_with_float32(arguments, monkeypatch):
     layer, x = MultiHeadAttention(64, H, qk_norm=True), torch.randn(B, S, 64)
 
     def results(precision: torch.dtype) -> tuple[torch.Tensor, ...]:
@@ -153,27 +153,43 @@ def test_both_ways_to_train_in_bfloat16_agree_with_float32(arguments, monkeypatc
         return y.detach(), own.grad
 
     exact = results(torch.float32)
+    torch.testing.assert_close(results(torch.bfloat16), exact, rtol=0.02, atol=0.02)  # the fused kernel in float32
+    monkeypatch.setattr(attention, "SHORT", 0)  # spelt out in bfloat16
     torch.testing.assert_close(results(torch.bfloat16), exact, rtol=0.02, atol=0.02)
-    monkeypatch.setattr(attention, "MOST_WEIGHTS", 0)  # the fused kernel
+    monkeypatch.setattr(attention, "MOST_WEIGHTS", 0)  # the fused kernel in bfloat16
     torch.testing.assert_close(results(torch.bfloat16), exact, rtol=0.02, atol=0.02)
 
 
 @pytest.mark.parametrize(
-    "precision, dropout, training, fused",
+    "precision, dropout, length, training, kernel, spelt_out",
     [
-        (torch.bfloat16, 0.0, True, False),
-        (torch.float32, 0.1, True, False),
-        (torch.float32, 0.0, True, True),
-        (torch.bfloat16, 0.1, False, True),
+        (torch.bfloat16, 0.0, S, True, [torch.float32], []),
+        (torch.bfloat16, 0.1, S, True, [], [torch.float32]),
+        (torch.bfloat16, 0.0, 40, True, [], [torch.bfloat16]),
+        (torch.bfloat16, 0.1, 40, True, [], [torch.bfloat16]),
+        (torch.bfloat16, 0.1, 40, False, [torch.bfloat16], []),
+        (torch.float32, 0.0, 40, True, [torch.float32], []),
+        (torch.float32, 0.1, 40, True, [], [torch.float32]),
     ],
 )
-def test_the_fused_kernel_is_left_out_where_it_trains_slowly(precision, dropout, training, fused, monkeypatch):
-    calls, kernel = [], F.scaled_dot_product_attention
-    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *a, **k: calls.append(1) or kernel(*a, **k))
+def test_attention_goes_the_way_that_is_fast(precision, dropout, length, training, kernel, spelt_out, monkeypatch):
+    seen: dict[str, list[torch.dtype]] = {"scaled_dot_product_attention": [], "attention_weights": []}
+
+    def watch(module, name: str) -> None:
+        original = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, **k: _remember(seen[name], original(*a, **k)))
+
+    watch(F, "scaled_dot_product_attention")
+    watch(attention, "attention_weights")
     layer = MultiHeadAttention(D, H, dropout=dropout).train(training)
     with torch.autocast("cpu", precision, enabled=precision is torch.bfloat16), torch.set_grad_enabled(training):
-        layer(torch.randn(B, S, D), causal=True)
-    assert bool(calls) == fused
+        layer(torch.randn(B, length, D), causal=True)
+    assert seen == {"scaled_dot_product_attention": kernel, "attention_weights": spelt_out}
+
+
+def _remember(seen: list[torch.dtype], y: torch.Tensor) -> torch.Tensor:
+    seen.append(y.dtype)
+    return y
 
 
 def test_a_width_that_heads_cannot_share_is_refused():

@@ -224,13 +224,23 @@ def test_tensors_that_do_not_fit_are_named(change, message, tmp_path):
     [
         ({"model_type": "llama", "architectures": ["LlamaModel"]}, r"architecture 'llama' \(LlamaModel\); only"),
         ({"model_type": None, "architectures": None}, "of the architecture None; only bert and gpt2 are read"),
+        ({"estimator": "TextClassifier"}, "is a TextClassifier of minigen, and no pretrained BERT or GPT-2"),
         ({"position_embedding_type": "relative_key"}, "its position_embedding_type is 'relative_key', and only 'abso"),
         ({"hidden_act": "swish"}, "its activation is 'swish', and only gelu"),
         ({"num_attention_heads": 3}, "cannot be read here: width 16 is not divisible by num_heads 3"),
         ({"hidden_size": "wide"}, "config.json cannot be read here"),
         ({"num_hidden_layers": None}, "config.json cannot be read here"),
     ],
-    ids=["another architecture", "none", "relative positions", "activation", "heads", "no number", "null"],
+    ids=[
+        "another architecture",
+        "none",
+        "of minigen",
+        "relative positions",
+        "activation",
+        "heads",
+        "no number",
+        "null",
+    ],
 )
 def test_a_config_of_something_else_is_refused(changes, message, tmp_path):
     path = bert(tmp_path) / "config.json"

@@ -42,11 +42,18 @@ def test_training_works_on_a_gpu(precision, tmp_path):
         ({"steps": 5, "optimizer": "sgd"}, "unknown optimizer 'sgd': choose 'muon' or 'adamw'"),
         ({"steps": 5, "schedule": "flat"}, "unknown schedule 'flat': choose one of trapezoid, cosine"),
         ({"steps": 5, "warmup": 0.6, "decay": 0.6}, r"add up to at most 1"),
+        ({"steps": 5, "decay": float("nan")}, r"add up to at most 1"),
+        ({"steps": 5, "schedule": "cosine", "warmup": 1.0}, r"warmup must be a share of the run.* got 1\.0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         TrainConfig(**settings)
+
+
+def test_a_cosine_has_no_use_for_decay_and_does_not_mind_it():
+    config = TrainConfig(steps=5, schedule="cosine", warmup=0.6, decay=0.6)
+    assert (config.warmup, config.decay) == (0.6, 0.6)
 
 
 def test_an_unknown_precision_is_refused_before_training():

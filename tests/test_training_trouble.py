@@ -91,6 +91,30 @@ def test_a_full_disk_stops_nothing_and_the_weights_are_rescued(tmp_path, full_di
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_weights_that_find_no_room_anywhere_are_not_said_to_be_safe(tmp_path, monkeypatch):
+    monkeypatch.setattr(store.tempfile, "tempdir", str(tmp_path))
+    full, write = [False], store.write_atomically
+
+    def write_unless_full(path, data):
+        if full[0]:
+            raise OSError(errno.ENOSPC, "the disk is full")
+        write(path, data)
+
+    for name in ("minigen.training.store", "minigen.training.checkpoints"):
+        monkeypatch.setattr(f"{name}.write_atomically", write_unless_full)
+
+    def fill(row):
+        full[0] = row["step"] >= 20
+
+    with (
+        pytest.warns(UserWarning, match="the disk is full; training goes on"),
+        pytest.raises(OSError, match=r"no room for the newest weights .* The last good checkpoint is in .*out"),
+    ):
+        train(tiny_gpt(), batches(), held_out(), TINY, tmp_path / "out", observers=[fill], progress=False)
+    assert not list(tmp_path.glob("minigen-rescue-*"))
+    load_model(tiny_gpt(), tmp_path / "out" / "model.safetensors")
+
+
 def test_a_disk_that_is_full_for_a_while_is_tried_again(tmp_path, full_disk):
     expected = tiny_gpt()
     run(expected)

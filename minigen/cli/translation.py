@@ -19,7 +19,7 @@ from minigen.cli.options import (
     Steps,
     TrainingSeed,
 )
-from minigen.cli.tasks import check, observers, read_lines, read_pairs, refuse_used, report
+from minigen.cli.tasks import check, observers, read_lines, read_training, refuse_used, report
 from minigen.cli.train import train_app
 from minigen.cli.use import use_app
 
@@ -61,7 +61,7 @@ def train_translate(
     refuse_used(out, resume)
     check(find_preset(preset, TRANSLATION_PRESETS), device, recipe)
     find_architecture(architecture, ENCODER_DECODERS)
-    train, held_out = read_pairs(data, valid)
+    train, held_out = read_training(data, valid, ("source", "target"))
     translator = Translator(preset, tokenizer, vocab_size, seed, device, architecture)
     translator.fit(
         *train,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from minigen.cli.options import MAX_SEED, Data, Device, Folder
+from minigen.cli.options import MAX_SEED, Device, Folder, Measured
 from minigen.cli.tasks import read_rows
 
 use_app = typer.Typer()
@@ -28,7 +28,10 @@ def generate_text(
     seed: Annotated[int | None, typer.Option(min=0, max=MAX_SEED, help="Same seed, same text.")] = None,
     device: Device = None,
 ) -> None:
-    """Let a trained model go on with a text."""
+    """Let a trained model go on with a text.
+
+    Example: minigen generate runs/plays --prompt "ROMEO:\\n" --seed 1
+    """
     from minigen.estimators import TextGenerator
     from minigen.estimators.writing import usual_prompt
 
@@ -57,13 +60,16 @@ def generate_text(
 @use_app.command()
 def evaluate(
     folder: Folder,
-    data: Data,
+    data: Measured,
     split: Annotated[
         str, typer.Option(help="Split of a folder or of data by name; a file is measured whole.")
     ] = "test",
     device: Device = None,
 ) -> None:
-    """Measure a trained model on held-out data; prints JSON."""
+    """Measure a trained model on held-out data; prints JSON.
+
+    Example: minigen evaluate runs/plays --data shakespeare
+    """
     from minigen.estimators import load_estimator
 
     estimator = load_estimator(folder, device)

@@ -6,6 +6,18 @@
 
 from minigen.data.fetch import FetchError, data_folder, fetch, info, list_sources
 from minigen.data.load import load, report
+from minigen.data.local import read_parallel
 from minigen.data.sources import SOURCES, Source
 
-__all__ = ["SOURCES", "FetchError", "Source", "data_folder", "fetch", "info", "list_sources", "load", "report"]
+__all__ = [
+    "SOURCES",
+    "FetchError",
+    "Source",
+    "data_folder",
+    "fetch",
+    "info",
+    "list_sources",
+    "load",
+    "read_parallel",
+    "report",
+]

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from minigen.data.column import check_column
 from minigen.data.names import Pair
 from minigen.files import read_text
 
@@ -61,7 +62,7 @@ def read_table(path: Path, pair: Pair | None = None) -> Columns:
     columns = known_columns(list(table), str(path), pair)
     if not all(table[column] for column in columns.values()):
         raise ValueError(f"{path} has the columns {', '.join(columns.values())} but no rows")
-    return {name: _checked(table[column], column, path) for name, column in columns.items()}
+    return {name: check_column(table[column], column, path) for name, column in columns.items()}
 
 
 def _flat(table: Columns) -> Columns:
@@ -96,7 +97,7 @@ def read_parallel(source_path: str | Path, target_path: str | Path) -> Columns:
     columns = {}
     for column, path in (("source", Path(source_path)), ("target", Path(target_path))):
         lines = read_text(path).removesuffix("\n").split("\n")
-        columns[column] = _checked(lines, column, path)
+        columns[column] = check_column(lines, column, path)
     counts = [len(lines) for lines in columns.values()]
     if counts[0] != counts[1]:
         raise ValueError(
@@ -105,25 +106,6 @@ def read_parallel(source_path: str | Path, target_path: str | Path) -> Columns:
         )
     check_pairs(columns["source"], columns["target"], f"{source_path} and {target_path}")
     return columns
-
-
-def _checked(values: list, column: str, path: Path) -> list:
-    """The values of a column: labels all whole numbers or all text, other columns text that is not empty."""
-    if column == "label":
-        if all(isinstance(value, int) or re.fullmatch(r"-?\d+", str(value).strip()) for value in values):
-            return [int(value) for value in values]
-        if all(isinstance(value, str) and re.fullmatch(r"-?\d*\.?\d+(e-?\d+)?", value.strip()) for value in values):
-            example = next(value for value in values if not re.fullmatch(r"-?\d+", value.strip()))
-            raise ValueError(
-                f"{path}: the labels are numbers with fractions, such as {example}; a class is a whole number or a text"
-            )
-        wanted = "a whole number or a text, of one kind throughout"
-    else:
-        wanted = "a text that is not empty"
-    for row, value in enumerate(values, start=1):
-        if not isinstance(value, str) or not value.strip():
-            raise ValueError(f"{path}: row {row} has the {column} {value!r}; wanted is {wanted}")
-    return values
 
 
 def read_folder(folder: Path, pair: Pair | None = None) -> dict[str, Columns]:
@@ -195,6 +177,13 @@ def _read_csv(path: Path) -> Columns:
 
 def _from_rows(path: Path, rows: list[list[str]]) -> Columns:
     names = [name.strip().lower() for name in rows[0]]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"{path}: two columns are called {twice!r}; give each a name of its own")
+    if len(names) == 1 and (sign := next((sign for sign in ";\t," if sign in names[0]), None)):
+        raise ValueError(
+            f"{path}: the first line, {names[0][:80]!r}, is one column, whose parts are separated by {sign!r}; save "
+            "the table with commas as .csv, or with tabs as .tsv"
+        )
     for number, row in enumerate(rows[1:], start=1):
         if len(row) != len(names):
             found = f"row {number} has {len(row)} fields"

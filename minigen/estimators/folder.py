@@ -8,6 +8,8 @@ has to be kept, as JSON values by their names, such as what its classes are call
 import hashlib
 import json
 import logging
+import secrets
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -28,6 +30,13 @@ log = logging.getLogger(__name__)
 Estimator = TypeVar("Estimator", bound=BaseEstimator)
 WEIGHTS = ("model.safetensors", "last.safetensors")
 OF_A_RUN = (*WEIGHTS, "history.jsonl", "summary.json")
+HALF = ".half-saved-"
+COMMANDS = {
+    "TextGenerator": "minigen generate",
+    "Translator": "minigen translate",
+    "TextClassifier": "minigen classify",
+    "TextAutoencoder": "minigen reconstruct, sample and interpolate",
+}
 
 
 def describe(estimator: BaseEstimator) -> dict:
@@ -87,13 +96,23 @@ def prepare(estimator: BaseEstimator, folder: Path, resume: bool) -> bool:
 def save(estimator: BaseEstimator, folder: Path, summary: dict | None = None) -> None:
     """Writes config.json, tokenizer.json, model.safetensors and, if there is one, summary.json.
 
-    OSError if the folder cannot be written.
+    All are written beside the earlier ones before the first of them is replaced: a process that is killed while it
+    saves leaves the earlier model. OSError if the folder cannot be written.
     """
-    _write_config(folder, describe(estimator))
-    estimator.tokenizer_.save(folder / "tokenizer.json")
-    save_model(estimator.model_, folder / "model.safetensors")
-    if summary is not None:
-        write_summary(folder, summary)
+    make_folder(folder)
+    for half in folder.glob(f"{HALF}*"):  # of a process that was killed while it saved
+        shutil.rmtree(half, ignore_errors=True)
+    beside = folder / f"{HALF}{secrets.token_hex(4)}"
+    try:
+        _write_config(beside, describe(estimator))
+        estimator.tokenizer_.save(beside / "tokenizer.json")
+        save_model(estimator.model_, beside / "model.safetensors")
+        if summary is not None:
+            write_summary(beside, summary)
+        for path in beside.iterdir():
+            path.replace(folder / path.name)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def restore(
@@ -139,6 +158,8 @@ def read_config(folder: Path, estimator: str | None = None) -> dict:
     Raises:
         FileNotFoundError: if there is no such folder or config. ValueError: if it is damaged or of another kind.
     """
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file; give the folder that it is in")
     path = folder / "config.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no trained model: there is no {path.name} in it")
@@ -148,23 +169,35 @@ def read_config(folder: Path, estimator: str | None = None) -> dict:
         raise ValueError(f"{path} is damaged: it is not valid JSON ({error})") from error
     found = content.get("estimator") if isinstance(content, dict) else None
     if not isinstance(found, str) or (estimator and found != estimator):
-        kind = f"a {found} (for {found}.load)" if found else "a model of another program"
-        raise ValueError(f"{path} describes {kind}, and a {estimator or 'model of minigen'} was wanted")
+        wanted = f"a {estimator or 'model of minigen'} was wanted"
+        raise ValueError(f"{path} describes {_kind(content, found)}, and {wanted}")
     for part in ("parameters", "model"):
         if not isinstance(content.get(part), dict):
             raise ValueError(f"{path} is damaged: it has no {part}, or they are not a JSON object")
     return content
 
 
+def _kind(content: object, found: object) -> str:
+    """What a config.json that is not the one that was wanted describes, and what it is good for."""
+    if found in COMMANDS:
+        return f"a {found} (for {COMMANDS[found]}, in Python {found}.load)"
+    theirs = content.get("model_type") if isinstance(content, dict) else None
+    if isinstance(theirs, str):
+        return f"a {theirs!r} of another program (weights like those of BERT go to train classify --pretrained)"
+    return "a model of another program"
+
+
 def from_json(kind: type, values: object) -> Any:
     """A dataclass, and those in its fields, from what `asdict` and JSON made of it.
 
     Raises:
-        ValueError: if a field has another type. TypeError: if a field is missing or unknown.
+        ValueError: if a field is unknown or has another type. TypeError: if one is missing.
     """
     if not isinstance(values, dict):
         raise ValueError(f"{kind.__name__} must be an object, got {values!r}")
     hints, fields = get_type_hints(kind), dict(values)
+    if unknown := sorted(fields.keys() - hints.keys()):
+        raise ValueError(f"{kind.__name__} has no field {unknown[0]!r}; it was changed, or is that of another model")
     for name in fields.keys() & hints.keys():
         value, hint = fields[name], hints[name]
         if is_dataclass(hint):
@@ -191,7 +224,11 @@ def _refuse_another_model(folder: Path, description: dict) -> None:
         raise FileNotFoundError(f"{folder} holds no run to resume (no last.safetensors): start without resume")
     then, now = read_config(folder, description["estimator"]), json.loads(json.dumps(description))
     then["parameters"].setdefault("architecture", "transformer")  # a run from before there was a choice
+    if then.get("texts") != now["texts"]:  # first, since the tokens and the model's size follow from them
+        raise ValueError(
+            f"this is another run: {folder} was trained on other texts; resume with the same data, or start anew in "
+            "another folder"
+        )
     for part in ("parameters", "model"):
         fixed = {name: value for name, value in now[part].items() if name != "device"}  # may be another one
         refuse_another_run(then[part], fixed)
-    refuse_another_run({"text": then.get("texts")}, {"text": now["texts"]})

@@ -32,10 +32,10 @@ DRAWS = 8  # of z for each sentence, where an ELBO is measured
 class TextAutoencoder(TransformerMixin, BaseEstimator):
     """Learns a space of sentences, with a variational autoencoder (`minigen.models.text_vae.TextVAE`).
 
-    >>> space = TextAutoencoder().fit(sentences, minutes=4)
+    >>> space = TextAutoencoder(beta=0.2).fit(sentences, minutes=4)
     >>> z = space.transform(["Delete this file?"])  # (1, 32)
     >>> space.inverse_transform(z)
-    ['Delete this file?']
+    ['Delete this item?']
 
     preset: a name from `minigen.vae_presets.VAE_PRESETS` or an AutoencoderPreset. tokenizer: "bpe" (of vocab_size
     tokens), "byte" or "char", learned from the training sentences alone. beta: how much a nat of z costs; 1 is the

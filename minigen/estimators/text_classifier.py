@@ -18,6 +18,7 @@ from minigen.estimators.classifying import Label, Labelled, check_labelled, chec
 from minigen.estimators.fine_tuning import FineTuning
 from minigen.estimators.fitting import fit_model
 from minigen.estimators.frozen_features import fit_head
+from minigen.estimators.translating import warn_unknown
 from minigen.models.bert_classifier import BertClassifier, BertClassifierConfig
 from minigen.models.classifier import Classifier, ClassifierConfig
 from minigen.presets import CLASSIFICATION_PRESETS, ClassificationPreset, find_preset
@@ -151,7 +152,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         Source: Guo et al. 2017. Texts and errors as for `predict`, which it never contradicts.
         """
         check_is_fitted(self, "model_")
-        tokens = classifying.tokens_of(self, check_texts(X), "texts")
+        tokens = classifying.tokens_of(self, X := check_texts(X), "texts")
+        warn_unknown(self.tokenizer_, X)
         return softmax(classifying.logits(self.model_, tokens, progress), self.temperature_)
 
     def attention(self, text: str) -> tuple[list[str], np.ndarray]:

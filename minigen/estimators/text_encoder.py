@@ -19,7 +19,7 @@ class TextEncoder:
 
     >>> encoder = TextEncoder("minilm")
     >>> encoder.nearest("a film to remember", ["a movie to keep in mind", "two litres of milk"], k=1)
-    [('a movie to keep in mind', 0.79...)]
+    [('a movie to keep in mind', 0.69...)]
 
     checkpoint: as for `minigen.pretrained.load_pretrained`. device: the fastest one there if None.
 

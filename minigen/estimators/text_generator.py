@@ -67,12 +67,12 @@ class TextGenerator(BaseEstimator):
         """Trains on one text or many. Without validation texts the last 10 % is held out.
 
         epochs, steps, minutes: the budget; the preset's minutes if none is given. recipe: other fields of
-        TrainConfig (learning_rate=..., optimizer="adamw", ...). out: a folder for everything, ready for `load`;
-        resume=True goes on with the interrupted run that is there.
+        TrainConfig (learning_rate=..., optimizer="adamw", ...). out: a folder for everything, ready for `load`; a model
+        that is in it is deleted first, unless resume=True goes on with the interrupted run that is there.
 
         Raises:
             ValueError: if there is too little text, a name or number is not valid, or another run is to be resumed.
-            OSError: if `out` cannot be written.
+            FileNotFoundError: if there is none to resume. OSError: if `out` cannot be written.
         """
         preset, device = find_preset(self.preset), pick_device(self.device)
         architecture = find_architecture(self.architecture, LANGUAGE_MODELS)

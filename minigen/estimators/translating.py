@@ -22,6 +22,20 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Tensor]:
     return [torch.from_numpy(tokenizer.encode_array(text.strip(), unknown="replace")) for text in texts]
 
 
+def warn_unknown(tokenizer: Tokenizer, texts: Sequence[str], stacklevel: int = 3) -> None:
+    """Counts the texts that are mostly of characters, or words, which training never saw: all such look alike."""
+    lost = 0
+    for text in map(str.strip, texts):
+        units = len(text.split()) if tokenizer.name == "word" else len(text)
+        lost += units > 0 and 2 * tokenizer.count_unknown(text) >= units
+    if lost:
+        warnings.warn(
+            f"{lost:,} of {len(texts):,} texts are mostly of characters or words that the training never saw, so "
+            "nothing can be told of them; the tokenizers byte and bpe know every character",
+            stacklevel=stacklevel,
+        )
+
+
 def translate(
     model: EncoderDecoder | GRUEncoderDecoder,
     tokenizer: Tokenizer,
@@ -36,6 +50,7 @@ def translate(
     """
     context = model.config.context_length
     tokens = encode(tokenizer, sources)
+    warn_unknown(tokenizer, sources, stacklevel=4)
     if long := sum(len(source) >= context for source in tokens):
         warnings.warn(
             f"{long:,} of {len(sources):,} sentences are longer than the {context - 1} tokens that this model reads at "

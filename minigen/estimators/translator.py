@@ -147,13 +147,15 @@ class Translator(BaseEstimator):
     ) -> dict[str, float | int | str]:
         """BLEU, chrF and exact match of the translations, see `minigen.translation_metrics.translation_scores`.
 
-        too_long: how many sources were longer than the context, and so translated in part only.
+        too_long: in how many pairs a side is longer than the context, so that the source is translated in part only,
+        or the translation cannot be as long as the target. They count like all others.
         """
         check_is_fitted(self, "model_")
         _check_pairs(sources, targets)
         hypotheses = self.predict(sources, progress=progress)
         limit = self.model_.config.context_length
-        too_long = sum(len(tokens) >= limit for tokens in encode(self.tokenizer_, sources))
+        sides = (encode(self.tokenizer_, side) for side in (sources, targets))
+        too_long = sum(max(map(len, pair)) >= limit for pair in zip(*sides, strict=True))
         references = [" ".join(target.split()) for target in targets]
         return translation_scores(hypotheses, references) | {"too_long": too_long}
 

@@ -14,6 +14,7 @@ from minigen.layers.norm import LayerNorm
 from minigen.layers.positions import rotate
 
 MOST_WEIGHTS = 2**23  # numbers in a matrix of weights that a CPU may keep for the way back, 16 MB a layer in bfloat16
+SHORT = 32 * 32  # queries times keys up to which a product in float32 takes a CPU no longer than one in bfloat16
 
 
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -110,24 +111,29 @@ class MultiHeadAttention(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries (B, H, T, Dh) of x; keys and values (B, H, S, Dh) of the context and of what the cache holds."""
         if context is not None:
-            q = self._split(self._linear(x, 0, 1))[0]
+            q = self._split(self._linear(x, 0, 1)).squeeze(0)
             k, v = cache.remember(self._keys_values, context) if cache else self._keys_values(context)
             return self.qk_norm(q), k, v
         qk, v = self._split(self.to_qkv(x)).split((2, 1))  # (2, B, H, T, Dh), (1, B, H, T, Dh)
         qk = self.qk_norm(qk)  # queries and keys are treated alike, so both at once
         q, k = qk if rotation is None else rotate(qk, rotation)
-        return (q, *cache.append(k, v[0])) if cache else (q, k, v[0])
+        v = v.squeeze(0)  # its way back is a view; that of v[0] would copy
+        return (q, *cache.append(k, v)) if cache else (q, k, v)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
         """(B, H, T, Dh): spelt out where that is faster, which the fused kernel is everywhere else.
 
         Measured on CPUs while training: with dropout the kernel spells it out too, and draws more slowly; and in
-        bfloat16 its way back takes up to five times as long (docs/decisions.md).
+        bfloat16 its way back takes up to five times as long. Short texts stay in float32, since a product in bfloat16
+        needs a program of its own for each pair of lengths (docs/decisions.md).
         """
         dropout = self.dropout.p if self.training else 0.0
-        size = q.shape[:-1].numel() * k.shape[2]
-        slow = v.dtype == torch.bfloat16 and v.requires_grad and size <= MOST_WEIGHTS
-        if v.device.type == "cpu" and (dropout or slow):
+        on_cpu = v.device.type == "cpu"
+        low = on_cpu and v.dtype == torch.bfloat16 and v.requires_grad
+        if low and q.shape[2] * k.shape[2] <= SHORT:
+            with torch.autocast("cpu", enabled=False):
+                return self._attend(q.float(), k.float(), v.float(), mask, causal)
+        if (on_cpu and dropout) or (low and q.shape[:-1].numel() * k.shape[2] <= MOST_WEIGHTS):
             if causal:
                 mask = causal_mask(q.shape[2], k.shape[2], q.device)
             return self.dropout(attention_weights(q, k, mask)) @ v

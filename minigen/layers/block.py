@@ -34,7 +34,11 @@ class BlockConfig:
     norm_eps: float = 1e-5
 
     def make_norm(self) -> nn.Module:
-        """A norm over the width, of the kind that this config names."""
+        """A norm over the width, of the kind that this config names.
+
+        Raises:
+            ValueError: if there is no such norm.
+        """
         if self.norm == "layer":
             return LayerNorm(self.width, weight=self.norm_weight, bias=self.bias, eps=self.norm_eps)
         if self.norm == "rms":

@@ -7,7 +7,11 @@ from torch import Tensor
 
 
 class LayerCache:
-    """Keys and values of one layer, in two buffers (B, H, capacity, Dh) that are filled from the left."""
+    """Keys and values of one layer, in two buffers (B, H, capacity, Dh) that are filled from the left.
+
+    Raises, by `append`:
+        ValueError: if there would be more tokens than the capacity.
+    """
 
     def __init__(self, shape: tuple[int, int, int, int], device: torch.device, dtype: torch.dtype):
         self.keys = torch.empty(shape, device=device, dtype=dtype)

@@ -19,6 +19,9 @@ class FeedForward(nn.Module):
     """y = activation(x W_up + b_up) W_down + b_down, at each position alone.
 
     Source: Vaswani et al. 2017, section 3.3. Axes: (..., D) -> (..., hidden_size) -> (..., D).
+
+    Raises:
+        ValueError: if there is no such activation.
     """
 
     def __init__(self, width: int, hidden_size: int, activation: str = "gelu", bias: bool = True, dropout: float = 0.0):

@@ -29,7 +29,11 @@ class SinusoidalPositions(nn.Module):
         self.register_buffer("table", sinusoidal(context_length, width), persistent=False)
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
-        """(B, T, D) -> (B, T, D), where the first of the T tokens stands at position `start`."""
+        """(B, T, D) -> (B, T, D), where the first of the T tokens stands at position `start`.
+
+        Raises:
+            ValueError: if the last of them stands beyond the context.
+        """
         return x + _rows(self.table, start, x.shape[1])
 
 
@@ -41,7 +45,11 @@ class LearnedPositions(nn.Module):
         self.table = nn.Parameter(0.02 * torch.randn(context_length, width))
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
-        """(B, T, D) -> (B, T, D), where the first of the T tokens stands at position `start`."""
+        """(B, T, D) -> (B, T, D), where the first of the T tokens stands at position `start`.
+
+        Raises:
+            ValueError: if the last of them stands beyond the context.
+        """
         return x + _rows(self.table, start, x.shape[1])
 
 
@@ -57,7 +65,11 @@ class Rotary(nn.Module):
         self.register_buffer("table", table.contiguous(), persistent=False)
 
     def forward(self, length: int, start: int = 0) -> Tensor:
-        """The (T, Dh/2, 2) angles of the positions start .. start + length - 1."""
+        """The (T, Dh/2, 2) angles of the positions start .. start + length - 1.
+
+        Raises:
+            ValueError: if the last of them lies beyond the context.
+        """
         return _rows(self.table, start, length)
 
 

@@ -97,8 +97,8 @@ class GPT(nn.Module):
 
         It remembers what it was given. Once the context is full it forgets the older half and reads the newer
         half again, so the cost of a token does not grow with the length of the text. compiled: by torch.compile, which
-        takes half a minute at the first tokens that a model writes in a process, and a C++ compiler on the machine;
-        small models then write about twice as fast, which pays for whoever serves one.
+        takes up to a minute at the first tokens that a model writes in a process, and a C++ compiler on the machine;
+        small models then write up to 1.9 times as fast, which pays for whoever serves one.
         """
         context, kept = self.config.context_length, torch.empty(0)
         read = self._compiled_read if compiled else self._read

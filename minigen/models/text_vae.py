@@ -24,6 +24,7 @@ class TextVAEConfig:
     context_length: the most tokens of a text, the boundary included. latent_size: numbers in z.
     latent_input: how the decoder is told z: "embedding" adds it to each token's embedding, "memory" lets each layer
         look at one memory slot that is made of it (Li et al. 2020, section 3.2), "both" does both.
+    positions: "rotary", "learned" or "sinusoidal".
     word_dropout: share of the decoder's input tokens that training hides (Bowman et al. 2016, section 3.1).
     free_bits: nats of each dimension that cost nothing, see `with_free_bits`. beta: the weight of the KL over a run.
     """

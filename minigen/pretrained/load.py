@@ -50,6 +50,8 @@ def load_pretrained(name: str | Path) -> tuple[Bert | GPT, PretrainedTokenizer]:
 
 
 def _architecture(folder: Traversable, config: dict) -> Architecture:
+    if "estimator" in config:
+        raise ValueError(f"{folder} is a {config['estimator']} of minigen, and no pretrained BERT or GPT-2")
     found = config.get("model_type")
     if found not in ARCHITECTURES:
         classes = ", ".join(map(str, config.get("architectures") or []))

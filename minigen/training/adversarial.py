@@ -22,6 +22,9 @@ class AdversarialConfig:
     """steps: updates of the writer; before each the critic has critic_steps of its own. The rates are Adam's.
 
     softness: of the Gumbel-softmax, see `StringWriter.write`. betas: little momentum, since the goal moves.
+
+    Raises:
+        ValueError: if a count, a rate or the softness is not above 0.
     """
 
     steps: int = 600

@@ -96,7 +96,9 @@ def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no checkpoint {path}: nothing was saved yet, or it was removed")
+        last = Path(path).with_name("last.safetensors")
+        advice = f"the run in {last} was stopped before: resume it" if last.is_file() else "train first"
+        raise FileNotFoundError(f"there is no checkpoint {path}: nothing was saved yet, or it was removed; {advice}")
     try:
         with safe_open(path, framework="pt") as file:
             names = list(file.keys()) if tensors else []

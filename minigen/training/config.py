@@ -18,11 +18,15 @@ class TrainConfig:
     layer_decay: under AdamW, each block learns at this share of the rate of the block above it, what is below the
         blocks as if it were one more. head_learning_rate: peak rate of the `head` of a model; None: as all else.
     warmup, decay: shares of the run in which the rate rises to its peak and falls to zero ("trapezoid");
-        "cosine" falls from the end of the warm-up on, to a tenth.
+        "cosine" falls from the end of the warm-up on, to a tenth, and has no use for decay.
     clip: largest norm of the gradient. accumulate: batches whose gradients are added up in a step.
     evaluations: how often the held-out split is measured, evenly over the run; while minutes are the budget that
         runs out first, those are left out that would take more than 15 % of the time, but never the last.
         patience: stop after so many evaluations without a new best. precision: "auto", "fp32" or "bf16".
+
+    Raises:
+        ValueError: if there is no budget, no such optimizer or schedule, a budget, rate or count is not above 0, or
+            warmup and decay are not shares of the run that add up to at most 1 (of a cosine, warmup below 1).
     """
 
     steps: int | None = None
@@ -67,7 +71,9 @@ class TrainConfig:
             raise ValueError(f"unknown optimizer {self.optimizer!r}: choose 'muon' or 'adamw'")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
-        if self.warmup < 0 or self.decay < 0 or self.warmup + self.decay > 1:
+        if self.schedule == "cosine" and not 0 <= self.warmup < 1:
+            raise ValueError(f"warmup must be a share of the run, at least 0 and below 1, got {self.warmup}")
+        if self.schedule == "trapezoid" and not (min(self.warmup, self.decay) >= 0 and self.warmup + self.decay <= 1):
             raise ValueError(f"warmup {self.warmup} and decay {self.decay} must be shares that add up to at most 1")
 
     @property

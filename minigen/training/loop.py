@@ -32,8 +32,10 @@ def train(
     step at hand and saves, so that resume=True goes on from there.
 
     Raises:
-        TrainingDiverged: when the loss is no longer a number, or has doubled; the last good checkpoint stays.
+        TrainingDiverged: when the loss is no longer a number, or above twice the first one plus 1; the last good
+            checkpoint stays.
         OSError: when `out` cannot be written; the weights are then saved in a temporary folder that is named.
-        ValueError: when there is nothing to resume, or it was another run.
+        FileNotFoundError: when `out` holds no run to resume.
+        ValueError: when it is to resume without `out`, or what another run left there.
     """
     return Run(model, batches, held_out, config, out, tuple(observers)).go(resume, progress)

@@ -40,6 +40,9 @@ class Muon(Optimizer):
 
     The same rule as torch.optim.Muon, but it orthogonalises all matrices of one shape in one call, and in
     bfloat16 only on devices that are fast in it (`precision` of each group; None picks). Source: Jordan et al. 2024.
+
+    Raises:
+        ValueError: if a parameter is not a matrix.
     """
 
     def __init__(

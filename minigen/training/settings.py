@@ -12,6 +12,11 @@ from minigen.training.config import TrainConfig
 
 FREE = ("steps", "epochs", "minutes", "evaluations", "patience", "compile")  # may change when a run is resumed
 
+DEPENDS = {
+    "steps per epoch": "it depends on the data and on the batch size",
+    "fingerprint of the first batch": "it depends on the data, the batch size and the seed",
+}
+
 
 def run_settings(config: TrainConfig, batches: Any, precision: torch.dtype) -> dict[str, Any]:
     """All that has to be the same for a run to go on as if it had never stopped, as JSON values."""
@@ -29,9 +34,10 @@ def refuse_another_run(then: dict[str, Any], now: dict[str, Any]) -> None:
     """
     for name, value in now.items():
         if then.get(name) != value:
+            reason = f" ({DEPENDS[name]})" if name in DEPENDS else ""
             raise ValueError(
-                f"this is another run: {name} was {then.get(name)} and is now {value}; resume with the same settings "
-                "and data, or start anew in another folder"
+                f"this is another run: {name} was {then.get(name)} and is now {value}{reason}; resume with the same "
+                "settings and data, or start anew in another folder"
             )
 
 

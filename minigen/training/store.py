@@ -54,8 +54,7 @@ class Store:
             if self.folder:
                 self._write(self.folder, state, history)
         except OSError as error:
-            rescue = self._rescue(state, history)
-            raise OSError(error.errno, f"{error.strerror}; the trained weights are safe in {rescue}") from error
+            raise OSError(error.errno, f"{error.strerror}; {self._rescue(state, history)}") from error
         finally:
             if history.measured:
                 self.restore_best()
@@ -96,13 +95,19 @@ class Store:
         write_atomically(folder / "history.jsonl", history.to_jsonl())
         self.saved = self.saved or folder == self.folder
 
-    def _rescue(self, state: dict, history: History) -> Path:
-        """A temporary folder with all that the run has, and what its own folder says about the model."""
-        rescue = Path(tempfile.mkdtemp(prefix="minigen-rescue-"))
-        self._write(rescue, state, history)
-        for path in self.folder.glob("*.json"):
-            shutil.copy(path, rescue)
-        return rescue
+    def _rescue(self, state: dict, history: History) -> str:
+        """Where all that the run has is now: in a temporary folder, if there is room; as the end of a sentence."""
+        rescue = None
+        try:
+            rescue = Path(tempfile.mkdtemp(prefix="minigen-rescue-"))
+            self._write(rescue, state, history)
+            for path in self.folder.glob("*.json"):
+                shutil.copy(path, rescue)
+        except OSError:
+            if rescue:
+                shutil.rmtree(rescue, ignore_errors=True)
+            return f"and there is no room for the newest weights in the temporary folder either. {self.place()}"
+        return f"the trained weights are safe in {rescue}"
 
     @torch.no_grad()
     def restore_best(self) -> None:
