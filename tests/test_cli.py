@@ -302,6 +302,7 @@ def test_another_run_cannot_be_gone_on_with(minigen, text_file, trained, tmp_pat
 def test_a_run_is_not_written_over(minigen, text_file, trained, tmp_path):
     before = contents(trained)
     assert_one_clear_line(minigen(*training(text_file, trained)), "holds a run already: give --resume")
+    assert_one_clear_line(minigen("demo", "--out", trained), "holds a run already")
     assert contents(trained) == before
     TextGenerator.load(trained).save(tmp_path)
     assert_one_clear_line(minigen(*training(text_file, tmp_path)), "holds a trained model: give another --out")
