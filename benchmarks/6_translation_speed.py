@@ -1,5 +1,6 @@
 """Training tokens a second against torch.nn.Transformer; beam search against transformers' MarianMT; same shapes.
 
+Training is measured twice: on one batch again and again, and on batches of real pairs, which are of all lengths.
 Translations end when the benchmark says, at lengths that differ as those of real sentences do, the same for both.
 """
 
@@ -7,14 +8,16 @@ import logging
 
 import torch
 import torch.nn.functional as F
-from common import arguments, machine, seconds_in_turns, table
+from common import arguments, machine, ratio_in_turns, seconds_in_turns, table
 from torch import Tensor, nn
 
 from minigen.beam_search import BeamConfig, beam_search
-from minigen.data.pairs import pair_batch
+from minigen.data import load
+from minigen.data.pairs import IGNORED, PairBatch, PairBatches, pair_batch
 from minigen.device import pick_precision
 from minigen.models.encoder_decoder import EncoderDecoder
 from minigen.presets import TRANSLATION_PRESETS, TranslationPreset
+from minigen.tokenizers import train_tokenizer
 from minigen.training.evaluate import autocast
 
 VOCAB_SIZE = 4000
@@ -23,6 +26,8 @@ SHORTEST, LONGEST = (
     24,
 )  # tokens of a translation, the end mark included, whatever a model with random weights would say
 SENTENCES = 32
+REAL_BATCHES = 200
+REPEATS = 6
 
 
 class TorchTransformer(nn.Module):
@@ -48,40 +53,61 @@ class TorchTransformer(nn.Module):
         return F.cross_entropy(self.head(hidden).flatten(0, 1).float(), targets.flatten(), label_smoothing=0.1)
 
 
-def training(shape: TranslationPreset, device: torch.device, rounds: int) -> None:
-    """Forward, backward and AdamW's step, in turns."""
+def alike(shape: TranslationPreset) -> list[PairBatch]:
+    """One batch of sentences of 12 to 14 tokens."""
     length = 14
     number = shape.tokens_per_batch // (2 * (length + 1))
     sentences = [torch.randint(VOCAB_SIZE, (length - i % 3,)) for i in range(2 * number)]
-    batch = tuple(part.to(device) for part in pair_batch(sentences[:number], sentences[number:], VOCAB_SIZE))
-    ours, theirs = EncoderDecoder(shape.model(VOCAB_SIZE)).to(device), TorchTransformer(shape).to(device)
-    losses = {
-        "minigen": (ours, lambda: _mean(*ours.loss(batch))),
-        "torch.nn.Transformer": (theirs, lambda: theirs(batch)),
-    }
-    precision = pick_precision(device)
-    actions = {name: _step(model, loss, device, precision) for name, (model, loss) in losses.items()}
-    seconds = seconds_in_turns(actions, device, rounds)
-    tokens = sum(len(s) + 1 for s in sentences)
-    rows = [[name, tokens / t, seconds["torch.nn.Transformer"] / t] for name, t in seconds.items()]
-    table(["training", "tokens a second, both sides", "ratio (goal: 1.2)"], rows)
+    return [pair_batch(sentences[:number], sentences[number:], VOCAB_SIZE)]
+
+
+def real(shape: TranslationPreset, number: int) -> list[PairBatch]:
+    """The first batches of an epoch of what programs say, English to French, up to 10 words."""
+    pairs = load("software:en-fr")["train"].filter(lambda row: len(row["source"].split()) <= 10)
+    sides = [list(pairs[side]) for side in ("source", "target")]
+    tokenizer = train_tokenizer("bpe", [*sides[0], *sides[1]], VOCAB_SIZE)
+    tokens = [[torch.from_numpy(tokenizer.encode_array(text)) for text in side] for side in sides]
+    batches = PairBatches(*tokens, VOCAB_SIZE, shape.tokens_per_batch)
+    return [batches[step] for step in range(number)]
+
+
+def training(shape: TranslationPreset, device: torch.device, rounds: int) -> None:
+    """Forward, backward and AdamW's step, in turns."""
+    rows = []
+    for what, batches, times in (
+        ("one batch", alike(shape), rounds),
+        (f"{REAL_BATCHES} real batches", real(shape, REAL_BATCHES), 1),
+    ):
+        batches = [tuple(part.to(device) for part in batch) for batch in batches]
+        ours, theirs = EncoderDecoder(shape.model(VOCAB_SIZE)).to(device), TorchTransformer(shape).to(device)
+        losses = {
+            "minigen": (ours, lambda batch, ours=ours: _mean(*ours.loss(batch))),
+            "torch.nn.Transformer": (theirs, theirs),
+        }
+        actions = {name: _steps(model, loss, batches, device) for name, (model, loss) in losses.items()}
+        seconds, ratio, error = ratio_in_turns(actions, device, times, REPEATS)
+        tokens = sum(int(mask.sum() + (targets != IGNORED).sum()) for _, mask, _, targets in batches)
+        rows.append([what, *(tokens / t for t in seconds), ratio, error])
+    table(["training, tokens a second, both sides", *actions, "ratio (goal: 1.2)", "standard error"], rows)
 
 
 def _mean(total: Tensor, count: Tensor) -> Tensor:
     return total / count
 
 
-def _step(model, loss, device, precision):
+def _steps(model, loss, batches, device):
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=device.type != "mps")
+    precision = pick_precision(device)
 
-    def step() -> None:
-        with autocast(device, precision):
-            value = loss()
-        value.backward()
-        optimizer.step()
-        optimizer.zero_grad()
+    def steps() -> None:
+        for batch in batches:
+            with autocast(device, precision):
+                value = loss(batch)
+            value.backward()
+            optimizer.step()
+            optimizer.zero_grad()
 
-    return step
+    return steps
 
 
 def searching(shape: TranslationPreset, device: torch.device, rounds: int) -> None:

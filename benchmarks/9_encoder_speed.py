@@ -6,10 +6,9 @@ nearly all of the time in the same products, so the ratio is the mean of several
 
 import tempfile
 from pathlib import Path
-from statistics import mean, stdev
 
 import torch
-from common import arguments, machine, seconds_in_turns, table
+from common import arguments, machine, ratio_in_turns, table
 
 from minigen.data import load
 from minigen.layers import padding_mask
@@ -40,7 +39,7 @@ def main() -> None:
     for name, case in cases.items():
         batch = torch.nn.utils.rnn.pad_sequence(case, batch_first=True).to(device)
         mask = padding_mask(torch.tensor([len(row) for row in case]), batch.shape[1]).to(device)
-        rows.append([name, *compare(ours, theirs, batch, mask, (options.repeats, options.rounds))])
+        rows.append([name, *compare(ours, theirs, batch, mask, (options.rounds, options.repeats))])
     table(["input", "minigen, tokens/s", "transformers, tokens/s", f"ratio (goal: {GOAL})", "standard error"], rows)
 
 
@@ -58,19 +57,14 @@ def contenders(device: torch.device) -> tuple:
 
 @torch.inference_mode()
 def compare(ours, theirs, batch: torch.Tensor, mask: torch.Tensor, times: tuple[int, int]) -> list[float]:
-    """Tokens a second of both, their ratio and its standard error; times: (repeats, rounds in each)."""
+    """Tokens a second of both, their ratio and its standard error; times: (rounds, repeats)."""
     theirs_mask = mask[:, 0, 0].long()
     real = mask[:, 0, 0, :, None]
     found, expected = ours(batch, mask), theirs(batch, attention_mask=theirs_mask).last_hidden_state
     torch.testing.assert_close(found * real, expected * real, rtol=1e-4, atol=1e-4)
     actions = {"ours": lambda: ours(batch, mask), "theirs": lambda: theirs(batch, attention_mask=theirs_mask)}
-    found = []
-    for _ in range(times[0]):
-        found.append(seconds_in_turns(actions, batch.device, times[1]))
-        actions = dict(reversed(actions.items()))
-    ratios, count = [seconds["theirs"] / seconds["ours"] for seconds in found], int(mask.sum())
-    speeds = [count / mean(seconds[name] for seconds in found) for name in ("ours", "theirs")]
-    return [*speeds, mean(ratios), stdev(ratios) / len(ratios) ** 0.5 if len(ratios) > 1 else float("nan")]
+    seconds, ratio, error = ratio_in_turns(actions, batch.device, *times)
+    return [*(int(mask.sum()) / t for t in seconds), ratio, error]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import mean, stdev
 
 import torch
 import torch.nn.functional as F
@@ -123,6 +124,22 @@ def seconds_in_turns(actions: dict[str, Callable[[], None]], device: torch.devic
             if round_number:  # the first round warms up
                 times[name].append(time.perf_counter() - start)
     return {name: sorted(values)[len(values) // 2] for name, values in times.items()}
+
+
+def ratio_in_turns(
+    actions: dict[str, Callable[[], None]], device: torch.device, rounds: int, repeats: int
+) -> tuple[list[float], float, float]:
+    """(seconds of both, how many times as fast the first is as the second, the standard error of that) of two actions.
+
+    The ratio is the mean of several, begun by either in turn: it varies by some percent from one to the next.
+    """
+    found, names = [], list(actions)
+    for _ in range(repeats):
+        found.append(seconds_in_turns(actions, device, rounds))
+        actions = dict(reversed(actions.items()))
+    ratios = [seconds[names[1]] / seconds[names[0]] for seconds in found]
+    error = stdev(ratios) / repeats**0.5 if repeats > 1 else float("nan")
+    return [mean(seconds[name] for seconds in found) for name in names], mean(ratios), error
 
 
 def peak_flops(device: torch.device, dtype: torch.dtype) -> float:
