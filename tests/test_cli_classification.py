@@ -173,6 +173,9 @@ def test_a_folder_of_something_else_is_not_written_over(minigen, tmp_path):
     answer = minigen("train", "classify", "--data", data, "--out", tmp_path, "--steps", 2, *TINY)
     assert_one_clear_line(answer, "holds config.json of something else, to be written over: give another --out")
     assert_one_clear_line(minigen("classify", tmp_path, "one"), "describes a 'bert' of another program .*--pretrained")
+    (tmp_path / "config.json").write_text("5", encoding="utf-8")
+    answer = minigen("train", "classify", "--data", data, "--out", tmp_path, "--steps", 2, *TINY)
+    assert_one_clear_line(answer, "holds config.json of something else")
     assert_one_clear_line(minigen("classify", data, "one"), "is a file; give the folder that it is in")
     assert_one_clear_line(
         minigen("train", "classify", "--data", data, "--out", data, "--steps", 2, *TINY),

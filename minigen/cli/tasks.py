@@ -32,9 +32,10 @@ def refuse_used(out: Path, resume: bool) -> None:
 def _is_ours(config: Path) -> bool:
     """Whether a config.json was written by minigen, for a run that was ended before it saved any weights."""
     try:
-        return "minigen" in json.loads(config.read_text(encoding="utf-8"))
+        content = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
+    return isinstance(content, dict) and "minigen" in content
 
 
 def check(preset: "AnyPreset", device: str | None, recipe: dict) -> None:

@@ -109,7 +109,7 @@ def save(estimator: BaseEstimator, folder: Path, summary: dict | None = None) ->
         save_model(estimator.model_, beside / "model.safetensors")
         if summary is not None:
             write_summary(beside, summary)
-        for path in beside.iterdir():
+        for path in sorted(beside.iterdir()):
             path.replace(folder / path.name)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

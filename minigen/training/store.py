@@ -96,7 +96,7 @@ class Store:
         self.saved = self.saved or folder == self.folder
 
     def _rescue(self, state: dict, history: History) -> str:
-        """Where all that the run has is now: in a temporary folder, if there is room; as the end of a sentence."""
+        """Where all that the run has is now: in a temporary folder, if it can be saved there; the end of a sentence."""
         rescue = None
         try:
             rescue = Path(tempfile.mkdtemp(prefix="minigen-rescue-"))
@@ -106,7 +106,7 @@ class Store:
         except OSError:
             if rescue:
                 shutil.rmtree(rescue, ignore_errors=True)
-            return f"and there is no room for the newest weights in the temporary folder either. {self.place()}"
+            return f"nor could the newest weights be saved in the temporary folder. {self.place()}"
         return f"the trained weights are safe in {rescue}"
 
     @torch.no_grad()
