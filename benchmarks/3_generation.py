@@ -1,9 +1,10 @@
 """Generated tokens a second with the KV cache, greedy, against transformers' generate; and whether length costs.
 
 --compile adds both once more, each compiled by torch.compile before the clock starts (a minute or two in all, and a C++
-compiler); transformers with its static cache, which it needs for that.
+compiler); transformers with its static cache, which it needs for that. --bf16 adds all with weights in bfloat16.
 """
 
+import copy
 import itertools
 import time
 from functools import partial
@@ -22,30 +23,36 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="*", default=["0.8M", "12M"], choices=list(SHAPES))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compile", action="store_true", help="both compiled as well")
+    parser.add_argument("--bf16", action="store_true", help="both with weights in bfloat16 as well")
     options = parser.parse_args()
     device = machine(options.device)
+    compiling = (False, True) if options.compile else (False,)
     rows, flat = [], []
     for name in options.shapes:
         shape = SHAPES[name]
         shape = type(shape)(**(vars(shape) | {"context_length": 256}))  # room for all 200 tokens
         model = ours(shape, 65).model.to(device).eval()
         torch.nn.init.normal_(model.head.weight)  # the head starts at zero, which would always write token 0
-        peer = transformers_gpt2(shape, 65).model.to(device).eval()
+        pairs = {"float32": (model, transformers_gpt2(shape, 65).model.to(device).eval())}
+        if options.bf16:
+            pairs["bfloat16"] = tuple(copy.deepcopy(one).bfloat16() for one in pairs["float32"])
         for batch_size in (1, 16):
             prompt = torch.randint(65, (batch_size, 8), device=device)
-            actions = {}
-            for compiled in (False, True) if options.compile else (False,):
-                actions["minigen", compiled] = partial(_ours, model, prompt, compiled)
-                actions["peer", compiled] = partial(_peer, peer, prompt, compiled)
+            actions = {
+                (who, weights, compiled): partial(run, one, prompt, compiled)
+                for weights, pair in pairs.items()
+                for compiled in compiling
+                for who, run, one in zip(("minigen", "peer"), (_ours, _peer), pair, strict=True)
+            }
             seconds = seconds_in_turns(actions, device, options.rounds)
-            for (who, compiled), t in seconds.items():
-                if who == "minigen":
-                    one, other = (NEW_TOKENS * batch_size / t for t in (t, seconds["peer", compiled]))
-                    ratios = one / other, one / (NEW_TOKENS * batch_size / seconds["peer", False])
-                    rows.append([name, batch_size, "both" if compiled else "none", one, other, *ratios])
+            rate = {action: NEW_TOKENS * batch_size / t for action, t in seconds.items()}
+            for weights, compiled in itertools.product(pairs, compiling):
+                one, other = (rate[who, weights, compiled] for who in ("minigen", "peer"))
+                ratios = one / other, one / rate["peer", "float32", False]
+                rows.append([name, batch_size, weights, "both" if compiled else "none", one, other, *ratios])
         flat.append([name, *_along(model)])
-    columns = ["shape", "batch", "compiled", "minigen, tokens/s", "transformers, tokens/s", "ratio"]
-    table([*columns, "ratio to transformers not compiled"], rows)
+    columns = ["shape", "batch", "weights", "compiled", "minigen, tokens/s", "transformers, tokens/s", "ratio"]
+    table([*columns, "ratio to transformers as it is"], rows)
     table(["shape", "ms per token, tokens 1-50", "tokens 51-100", "tokens 101-150", "tokens 151-200"], flat)
 
 

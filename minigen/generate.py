@@ -102,7 +102,8 @@ def generate(
     writing = [max_new_tokens > 0] * len(prompts)
     while any(writing):
         logits = penalise(next_logits(new), new)  # (B, V)
-        logits = logits.index_fill(-1, never, float("-inf"))
+        if len(never):
+            logits = logits.index_fill(-1, never, float("-inf"))
         new = pick(logits, sampling, generator)[:, None]  # (B, 1)
         yielded: list[int | None] = new[:, 0].tolist()
         for row, length in enumerate(lengths):

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from parity import assert_parity
+from torch import nn
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from minigen.layers import LearnedPositions, Rotary, SinusoidalPositions, rotate, sinusoidal
@@ -63,6 +64,14 @@ def test_rotation_keeps_lengths_and_the_number_format():
     exact = rotate(x.double(), Rotary(T, WIDTH).double()(T))  # in float64 throughout, for checks of gradients
     explicit = rotate_explicit(x.double().unflatten(-1, (-1, 2)), Rotary(T, WIDTH).double()(T)).flatten(-2)
     torch.testing.assert_close(exact, explicit, rtol=1e-14, atol=1e-14)
+
+
+def test_angles_are_never_rounded_to_16_bits_but_may_gain_digits():
+    exact = Rotary(T, WIDTH).table
+    for table in (Rotary(T, WIDTH).bfloat16().table, nn.Sequential(Rotary(T, WIDTH)).half()[0].table):
+        assert table.dtype == torch.float32
+        assert torch.equal(table, exact)
+    assert Rotary(T, WIDTH).double().table.dtype == torch.float64
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Where a token stands: attention alone sees a set, so position must be put in."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +72,14 @@ class Rotary(nn.Module):
             ValueError: if the last of them lies beyond the context.
         """
         return _rows(self.table, start, length)
+
+    def _apply(self, change: Callable[[Tensor], Tensor], recurse: bool = True) -> "Rotary":
+        """What `model.to` and the like call. A model in 16 bits keeps its angles in 32: they need more digits."""
+        exact = self.table
+        super()._apply(change, recurse)
+        if self.table.dtype.itemsize < exact.dtype.itemsize:
+            self.table = exact.to(self.table.device)
+        return self
 
 
 def rotate(x: Tensor, rotation: Tensor) -> Tensor:
