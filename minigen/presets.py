@@ -80,7 +80,7 @@ class TranslationPreset:
 
     def training(self, **changes: object) -> TrainConfig:
         """The recipe of this preset; changes as for `Preset.training`."""
-        own = {"betas": (0.8, 0.95), "warmup": 0.02, "accumulate": self.accumulate}
+        own = {"betas": (0.8, 0.95), "warmup": 0.02, "accumulate": self.accumulate, "workers": self.accumulate}
         return recipe(self, own, changes)
 
 

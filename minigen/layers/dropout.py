@@ -1,8 +1,24 @@
 """Dropout: while training, some numbers are left out at random, so that no part relies on a single other one."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+_this_thread = threading.local()
+
+
+@contextmanager
+def drawing_from(generator: torch.Generator) -> Iterator[None]:
+    """While it is open, `Dropout` on a CPU draws from this generator in this thread, not from torch's own."""
+    _this_thread.generator = generator
+    try:
+        yield
+    finally:
+        del _this_thread.generator
 
 
 class Dropout(nn.Module):
@@ -28,7 +44,8 @@ class Dropout(nn.Module):
         if x.device.type != "cpu":
             return F.dropout(x, self.p)
         left_out = min(255, max(1, round(256 * self.p)))  # of 256
-        integers = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
+        integers = torch.empty(-(-x.numel() // 8), dtype=torch.int64)
+        integers.random_(-(2**63), None, generator=getattr(_this_thread, "generator", None))
         # In bytes to the end: torch compares and converts them ten times as fast as it makes and converts booleans.
         kept = integers.view(torch.uint8)[: x.numel()].view(x.shape).ge_(left_out)
         return x * kept.to(x.dtype).mul_(256 / (256 - left_out))

@@ -19,7 +19,9 @@ class TrainConfig:
         blocks as if it were one more. head_learning_rate: peak rate of the `head` of a model; None: as all else.
     warmup, decay: shares of the run in which the rate rises to its peak and falls to zero ("trapezoid");
         "cosine" falls from the end of the warm-up on, to a tenth, and has no use for decay.
-    clip: largest norm of the gradient. accumulate: batches whose gradients are added up in a step.
+    clip: largest norm of the gradient. accumulate: batches whose gradients are added up in a step. workers: how many
+        of these a CPU computes at once, each on its share of the cores; for models whose only random numbers are those
+        of `minigen.layers.Dropout`. No use with compile.
     evaluations: how often the held-out split is measured, evenly over the run; while minutes are the budget that
         runs out first, those are left out that would take more than 15 % of the time, but never the last.
         patience: stop after so many evaluations without a new best. precision: "auto", "fp32" or "bf16".
@@ -44,6 +46,7 @@ class TrainConfig:
     decay: float = 0.5
     clip: float = 1.0
     accumulate: int = 1
+    workers: int = 1
     evaluations: int = 20
     patience: int | None = None
     precision: str = "auto"
@@ -61,6 +64,7 @@ class TrainConfig:
             "head_learning_rate": self.head_learning_rate,
             "clip": self.clip,
             "accumulate": self.accumulate,
+            "workers": self.workers,
             "evaluations": self.evaluations,
             "patience": self.patience,
         }

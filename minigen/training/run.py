@@ -16,7 +16,8 @@ from minigen.training.bar import Bar
 from minigen.training.budget import Budget
 from minigen.training.config import TrainConfig
 from minigen.training.errors import TrainingDiverged, stop_if_diverged
-from minigen.training.evaluate import autocast, evaluate, to_device
+from minigen.training.evaluate import evaluate, to_device
+from minigen.training.gradients import Gradients
 from minigen.training.history import History
 from minigen.training.interrupt import deferred_interrupt
 from minigen.training.optimizers import make_optimizers, use_precision
@@ -52,7 +53,9 @@ class Run:
         self.device = next(model.parameters()).device
         self.precision = pick_precision(self.device, config.precision)
         self.settings = run_settings(config, batches, self.precision)
-        self.loss = torch.compile(model.loss) if config.compile else model.loss
+        loss = torch.compile(model.loss) if config.compile else model.loss
+        workers = 1 if config.compile else min(config.workers, config.accumulate)
+        self.gradients = Gradients(model, loss, self.precision, workers)
         # Of a model whose loss changes over the run, such as a VAE.
         self.set_progress: Callable[[float], None] | None = getattr(model, "set_progress", None)
         self.optimizers = make_optimizers(model, config)
@@ -149,13 +152,9 @@ class Run:
         self._set_learning_rate(progress)
         if self.set_progress:
             self.set_progress(progress)
-        total = count = torch.zeros((), device=self.device)
-        for part in range(c.accumulate):
-            batch = to_device(self.batches[self.step * c.accumulate + part], self.device)
-            with autocast(self.device, self.precision):
-                loss, targets = self.loss(batch)
-            loss.backward()
-            total, count = total + loss.detach(), count + targets
+        first = self.step * c.accumulate
+        parts = (to_device(self.batches[part], self.device) for part in range(first, first + c.accumulate))
+        total, count = self.gradients.add(parts)
         parameters = [p for p in self.model.parameters() if p.grad is not None]
         # Sums were added up; dividing by the number of targets gives each the same weight, in whatever batch.
         torch._foreach_div_([p.grad for p in parameters], count)
@@ -217,6 +216,7 @@ class Run:
             self.settings["precision"] = state["settings"]["precision"]
             self.precision = getattr(torch, self.settings["precision"])
             use_precision(self.optimizers, self.precision)
+            self.gradients.precision = self.precision
         refuse_another_run(state["settings"], self.settings)
         self.history = History(**state["history"] | {"stopped": "budget"})
         self.store.load(self.history.best_step if math.isfinite(self.history.best_val_loss) else None)
