@@ -1,4 +1,8 @@
-"""Tokens a second of a whole training step (forward, backward, AdamW), against two libraries at the same shape."""
+"""Tokens a second of a whole training step (forward, backward, AdamW), against two libraries at the same shape.
+
+--compile adds all three once more, compiled by torch.compile before the clock starts (a minute or two, and a C++
+compiler).
+"""
 
 import torch
 from common import (
@@ -23,7 +27,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--shapes", nargs="*", default=["0.8M", "12M"], choices=list(SHAPES))
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16, for all contenders")
-    parser.add_argument("--compile", action="store_true", help="torch.compile for all contenders")
+    parser.add_argument("--compile", action="store_true", help="all contenders compiled as well")
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
     device = machine(options.device)
@@ -35,19 +39,25 @@ def main() -> None:
         vocab_size = 50_304 if name == "gpt2-small" else 65
         tokens = torch.randint(vocab_size, (shape.batch_size, shape.context_length + 1), device=device)
         actions, parameters = {}, {}
-        for make in (ours, transformers_gpt2, x_transformers):
-            contender = make(shape, vocab_size)
-            contender.model.to(device).train()
-            parameters[contender.name] = sum(p.numel() for p in contender.model.parameters())
-            actions[contender.name] = _step(contender, tokens, device, dtype, options.compile)
+        for compiled in (False, True) if options.compile else (False,):
+            for make in (ours, transformers_gpt2, x_transformers):
+                contender = make(shape, vocab_size)
+                contender.model.to(device).train()
+                who = f"{contender.name}, compiled" if compiled else contender.name
+                parameters[who] = sum(p.numel() for p in contender.model.parameters())
+                actions[who] = _step(contender, tokens, device, dtype, compiled)
         seconds = seconds_in_turns(actions, device, options.rounds)
         rate = {model: shape.batch_size * shape.context_length / t for model, t in seconds.items()}
         flops = {model: rate[model] * training_flops(shape, parameters[model], vocab_size) for model in rate}
+        best = rate["minigen, compiled" if options.compile else "minigen"]
         rows = [[m, f"{parameters[m]:,}", rate[m], rate["minigen"] / rate[m], flops[m] / peak] for m in rate]
+        header = ["model", "parameters", "tokens a second", "minigen is faster by", "share of the peak"]
+        if options.compile:
+            header, rows = [*header, "minigen compiled by"], [[*row, best / row[2]] for row in rows]
         print(
             f"{name}: {shape.num_layers} layers, {shape.width} wide, {shape.batch_size} x {shape.context_length} tokens"
         )
-        table(["model", "parameters", "tokens a second", "minigen is faster by", "share of the peak"], rows)
+        table(header, rows)
 
 
 def _step(contender, tokens, device, dtype, compile_it):

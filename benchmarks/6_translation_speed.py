@@ -1,6 +1,7 @@
 """Training tokens a second against torch.nn.Transformer; beam search against transformers' MarianMT; same shapes.
 
-Training is measured twice: on one batch again and again, and on batches of real pairs, which are of all lengths.
+Training is measured three times: on one batch again and again, on batches of real pairs, which are of all lengths, and
+on these in steps of several, as both would be trained: torch's by the usual loop, ours as `minigen.training` does it.
 Translations end when the benchmark says, at lengths that differ as those of real sentences do, the same for both.
 """
 
@@ -18,7 +19,7 @@ from minigen.device import pick_precision
 from minigen.models.encoder_decoder import EncoderDecoder
 from minigen.presets import TRANSLATION_PRESETS, TranslationPreset
 from minigen.tokenizers import train_tokenizer
-from minigen.training.evaluate import autocast
+from minigen.training.gradients import Gradients
 
 VOCAB_SIZE = 4000
 SHORTEST, LONGEST = (
@@ -73,37 +74,34 @@ def real(shape: TranslationPreset, number: int) -> list[PairBatch]:
 
 def training(shape: TranslationPreset, device: torch.device, rounds: int) -> None:
     """Forward, backward and AdamW's step, in turns."""
-    rows = []
-    for what, batches, times in (
-        ("one batch", alike(shape), rounds),
-        (f"{REAL_BATCHES} real batches", real(shape, REAL_BATCHES), 1),
+    rows, batches = [], real(shape, REAL_BATCHES)
+    for what, data, per_step, times in (
+        ("one batch", alike(shape), 1, rounds),
+        (f"{REAL_BATCHES} real batches", batches, 1, 1),
+        (f"the same, {shape.accumulate} in a step", batches, shape.accumulate, 1),
     ):
-        batches = [tuple(part.to(device) for part in batch) for batch in batches]
+        data = [tuple(part.to(device) for part in batch) for batch in data]
+        workers = shape.training().workers if per_step > 1 else 1
         ours, theirs = EncoderDecoder(shape.model(VOCAB_SIZE)).to(device), TorchTransformer(shape).to(device)
-        losses = {
-            "minigen": (ours, lambda batch, ours=ours: _mean(*ours.loss(batch))),
-            "torch.nn.Transformer": (theirs, theirs),
+        actions = {
+            "minigen": _steps(ours, ours.loss, data, per_step, workers),
+            "torch.nn.Transformer": _steps(theirs, lambda batch, model=theirs: (model(batch), 1), data, per_step, 1),
         }
-        actions = {name: _steps(model, loss, batches, device) for name, (model, loss) in losses.items()}
         seconds, ratio, error = ratio_in_turns(actions, device, times, REPEATS)
-        tokens = sum(int(mask.sum() + (targets != IGNORED).sum()) for _, mask, _, targets in batches)
+        tokens = sum(int(mask.sum() + (targets != IGNORED).sum()) for _, mask, _, targets in data)
         rows.append([what, *(tokens / t for t in seconds), ratio, error])
     table(["training, tokens a second, both sides", *actions, "ratio (goal: 1.2)", "standard error"], rows)
 
 
-def _mean(total: Tensor, count: Tensor) -> Tensor:
-    return total / count
-
-
-def _steps(model, loss, batches, device):
+def _steps(model, loss, batches, per_step, workers):
+    device = next(model.parameters()).device
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=device.type != "mps")
-    precision = pick_precision(device)
+    gradients = Gradients(model, loss, pick_precision(device), workers)
 
     def steps() -> None:
-        for batch in batches:
-            with autocast(device, precision):
-                value = loss(batch)
-            value.backward()
+        for first in range(0, len(batches), per_step):
+            _, count = gradients.add(batches[first : first + per_step])
+            torch._foreach_div_([parameter.grad for parameter in model.parameters()], count)
             optimizer.step()
             optimizer.zero_grad()
 

@@ -31,13 +31,19 @@ class Gradients:
 
     def add(self, batches: Iterable[Any]) -> tuple[Tensor, Tensor]:
         """(sum of the losses of all batches, number of their targets); each weighs what it has of targets."""
+        return self._one_by_one(batches) if self.pool is None else self._side_by_side(batches)
+
+    def _one_by_one(self, batches: Iterable[Any]) -> tuple[Tensor, Tensor]:
         total = count = torch.zeros((), device=self.device)
-        if self.pool is None:
-            for batch in batches:
-                loss, targets = self._forward(batch)
-                loss.backward()
-                total, count = total + loss.detach(), count + targets
-            return total, count
+        for batch in batches:
+            with autocast(self.device, self.precision):
+                loss, targets = self.loss(batch)
+            loss.backward()
+            total, count = total + loss.detach(), count + targets
+        return total, count
+
+    def _side_by_side(self, batches: Iterable[Any]) -> tuple[Tensor, Tensor]:
+        total = count = torch.zeros(())
         with _one_core():
             parts = [self.pool.submit(self._part, batch, int(torch.randint(2**62, ()))) for batch in batches]
             for part in parts:
@@ -50,13 +56,10 @@ class Gradients:
                 total, count = total + loss, count + targets
         return total, count
 
-    def _forward(self, batch: Any) -> tuple[Tensor, Tensor]:
-        with autocast(self.device, self.precision):
-            return self.loss(batch)
-
     def _part(self, batch: Any, seed: int) -> tuple[tuple[Tensor | None, ...], Tensor, Tensor]:
-        with drawing_from(torch.Generator().manual_seed(seed)):  # torch's own would serve whoever comes first
-            loss, targets = self._forward(batch)
+        own = torch.Generator().manual_seed(seed)  # torch's one for all would serve whoever comes first
+        with drawing_from(own), autocast(self.device, self.precision):
+            loss, targets = self.loss(batch)
         return torch.autograd.grad(loss, self.parameters, allow_unused=True), loss.detach(), targets
 
 
