@@ -7,6 +7,7 @@ import sys
 import pytest
 from cli_tools import assert_one_clear_line
 
+from minigen.data import load
 from minigen.estimators import Translator
 from minigen.presets import TranslationPreset
 
@@ -127,7 +128,27 @@ def test_one_language_twice_or_alone_is_refused(minigen, trained, tmp_path):
     assert_one_clear_line(minigen("evaluate", trained, "--data", data), "same.tsv.* one language twice")
     (tmp_path / "lines.txt").write_text("un\ndeux\n", encoding="utf-8")
     answer = minigen("train", "translate", "--data", tmp_path / "lines.txt", "--out", tmp_path / "run", *TINY)
-    assert_one_clear_line(answer, "'source' is needed here; two files of lines become a table by .*read_parallel")
+    assert_one_clear_line(answer, "'source' is needed here; two files of lines become a table by `minigen data join`")
+
+
+def test_two_files_of_lines_are_joined_into_a_table_that_trains(minigen, tmp_path):
+    for side, name in enumerate(("a.en", "a.fr")):
+        (tmp_path / name).write_text("".join(f"{pair[side]}\n" for pair in PAIRS), encoding="utf-8")
+    (tmp_path / "short.fr").write_text("un\n", encoding="utf-8")
+    english, french, out = (tmp_path / name for name in ("a.en", "a.fr", "pairs.jsonl"))
+    answer = minigen("data", "join", english, french, out)
+    assert answer.code == 0, answer.err
+    assert "36 pairs" in answer.out
+    assert load(str(out))["train"][0].keys() == {"source", "target"}
+    rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert [(row["source"], row["target"]) for row in rows] == PAIRS
+    assert minigen("train", "translate", "--data", out, "--out", tmp_path / "run", "--steps", 2, *TINY).code == 0
+    assert_one_clear_line(minigen("data", "join", english, french, out), "pairs.jsonl is there already")
+    assert_one_clear_line(minigen("data", "join", english, french, tmp_path / "p.tsv"), "does not end in .jsonl")
+    other = tmp_path / "other.jsonl"
+    assert_one_clear_line(minigen("data", "join", english, tmp_path / "short.fr", other), "36 lines, but .* has 1")
+    assert_one_clear_line(minigen("data", "join", english, tmp_path / "none.fr", other), "none.fr")
+    assert not other.exists()
 
 
 def test_nothing_and_too_much_to_translate_are_refused(minigen, trained, tmp_path, monkeypatch):

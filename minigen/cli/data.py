@@ -1,6 +1,7 @@
 """`minigen data`: what the lessons train on."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,3 +47,25 @@ def show_data(name: Name) -> None:
     from minigen.data import info
 
     typer.echo(json.dumps(info(name), indent=2))
+
+
+@data_app.command("join")
+def join_files(
+    source: Annotated[Path, typer.Argument(help="Texts, one in each line.")],
+    target: Annotated[Path, typer.Argument(help="Their translations, in the same lines.")],
+    out: Annotated[Path, typer.Argument(help="The table of both to write, a .jsonl file.")],
+) -> None:
+    """Make a table of pairs out of two files whose lines belong together.
+
+    Example: minigen data join english.txt german.txt pairs.jsonl
+    """
+    from minigen.data import read_parallel
+    from minigen.files import write_atomically
+
+    if out.suffix.lower() != ".jsonl" or out.exists():
+        reason = "is there already" if out.exists() else "does not end in .jsonl"
+        raise ValueError(f"{out} {reason}: give the name of a new .jsonl file")
+    pairs = read_parallel(source, target)
+    rows = [dict(zip(pairs, row, strict=True)) for row in zip(*pairs.values(), strict=True)]
+    write_atomically(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    typer.echo(f"{len(rows):,} pairs are in {out}\nNext: minigen train translate --data {out} --out runs/translator")

@@ -64,7 +64,7 @@ def _need_columns(data: str, columns: Sequence[str], found: Sequence[str]) -> No
         if wanted not in found:
             advice = ""
             if wanted == "source":
-                advice = "; two files of lines become a table by minigen.data.read_parallel, see the README"
+                advice = "; two files of lines become a table by `minigen data join`"
             raise ValueError(f"{data} has the columns {', '.join(found)}; {wanted!r} is needed here{advice}")
 
 
