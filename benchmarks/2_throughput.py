@@ -1,7 +1,7 @@
 """Tokens a second of a whole training step (forward, backward, AdamW), against two libraries at the same shape.
 
 --compile adds all three once more, compiled by torch.compile before the clock starts (a minute or two, and a C++
-compiler).
+compiler). --repeats 8 also measures each ratio as many times, begun by either in turn, for its standard error.
 """
 
 import torch
@@ -11,6 +11,7 @@ from common import (
     machine,
     ours,
     peak_flops,
+    ratio_in_turns,
     seconds_in_turns,
     table,
     training_flops,
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16, for all contenders")
     parser.add_argument("--compile", action="store_true", help="all contenders compiled as well")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--repeats", type=int, default=0, help="of each ratio, to tell its standard error")
     options = parser.parse_args()
     device = machine(options.device)
     dtype = pick_precision(device, options.precision)
@@ -58,6 +60,18 @@ def main() -> None:
             f"{name}: {shape.num_layers} layers, {shape.width} wide, {shape.batch_size} x {shape.context_length} tokens"
         )
         table(header, rows)
+        if options.repeats:
+            _ratios(actions, device, options)
+
+
+def _ratios(actions, device, options):
+    """How many times as fast minigen is as each peer that is as it is: compiled or not."""
+    rows = []
+    for peer in [who for who in actions if not who.startswith("minigen")]:
+        own = "minigen, compiled" if peer.endswith("compiled") else "minigen"
+        pair = {who: actions[who] for who in (own, peer)}
+        rows.append([peer, *ratio_in_turns(pair, device, options.rounds, options.repeats)[1:]])
+    table(["beside", "minigen is faster by", "standard error"], rows)
 
 
 def _step(contender, tokens, device, dtype, compile_it):
