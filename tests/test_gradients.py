@@ -127,6 +127,19 @@ def test_an_error_in_a_thread_is_the_callers():
         Gradients(model, loss, torch.float32, 2).add(range(4))
 
 
+def test_a_model_that_draws_torchs_own_random_numbers_is_refused():
+    """Which batch gets which of them would depend on the clock."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
+
+    def loss(batch):
+        return model(torch.ones(4)).sum(), torch.tensor(1)
+
+    with pytest.raises(ValueError, match=r"train it with workers=1"):
+        Gradients(model, loss, torch.float32, 2).add(range(4))
+    model.eval()  # draws nothing
+    Gradients(model, loss, torch.float32, 2).add(range(4))
+
+
 def test_a_generator_of_ones_own_is_for_this_thread_and_this_block():
     dropout, x = Dropout(0.5), torch.ones(64)
     torch.manual_seed(0)

@@ -51,9 +51,9 @@ def show_data(name: Name) -> None:
 
 @data_app.command("join")
 def join_files(
-    source: Annotated[Path, typer.Argument(help="Texts, one in each line.")],
-    target: Annotated[Path, typer.Argument(help="Their translations, in the same lines.")],
-    out: Annotated[Path, typer.Argument(help="The table of both to write, a .jsonl file.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Texts, one in each line.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="Their translations, in the same lines.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The table of both to write, a .jsonl file.")],
 ) -> None:
     """Make a table of pairs out of two files whose lines belong together.
 

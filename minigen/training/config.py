@@ -20,8 +20,8 @@ class TrainConfig:
     warmup, decay: shares of the run in which the rate rises to its peak and falls to zero ("trapezoid");
         "cosine" falls from the end of the warm-up on, to a tenth, and has no use for decay.
     clip: largest norm of the gradient. accumulate: batches whose gradients are added up in a step. workers: how many
-        of these a CPU computes at once, each on its share of the cores; for models whose only random numbers are those
-        of `minigen.layers.Dropout`. No use with compile.
+        of these a CPU computes at once, each on its share of the cores; models that draw other random numbers than
+        those of `minigen.layers.Dropout` are refused. No use with compile.
     evaluations: how often the held-out split is measured, evenly over the run; while minutes are the budget that
         runs out first, those are left out that would take more than 15 % of the time, but never the last.
         patience: stop after so many evaluations without a new best. precision: "auto", "fp32" or "bf16".

@@ -21,6 +21,9 @@ class Gradients:
     loss(batch) gives (sum of losses, number of targets). workers: above 1, and on a CPU, so many batches are computed
     at once, each by a thread of its own on its share of the cores: products of small matrices keep one core busy, not
     several. Sums are made in the order of the batches, so it does not matter who is ready first.
+
+    Raises, by `add` with workers:
+        ValueError: if the loss draws random numbers other than those of `Dropout`.
     """
 
     def __init__(self, model: nn.Module, loss: Loss, precision: torch.dtype, workers: int = 1):
@@ -44,9 +47,10 @@ class Gradients:
 
     def _side_by_side(self, batches: Iterable[Any]) -> tuple[Tensor, Tensor]:
         total = count = torch.zeros(())
+        drawn = [(batch, int(torch.randint(2**62, ()))) for batch in batches]
+        state = torch.get_rng_state()
         with _one_core():
-            parts = [self.pool.submit(self._part, batch, int(torch.randint(2**62, ()))) for batch in batches]
-            for part in parts:
+            for part in [self.pool.submit(self._part, *one) for one in drawn]:
                 gradients, loss, targets = part.result()
                 for parameter, gradient in zip(self.parameters, gradients, strict=True):
                     if gradient is not None and parameter.grad is None:
@@ -54,6 +58,11 @@ class Gradients:
                     elif gradient is not None:
                         parameter.grad += gradient
                 total, count = total + loss, count + targets
+        if not torch.equal(state, torch.get_rng_state()):
+            raise ValueError(
+                "this model draws random numbers of torch's own, and which batch gets which would depend on the clock: "
+                "train it with workers=1, or let minigen.layers.Dropout alone draw"
+            )
         return total, count
 
     def _part(self, batch: Any, seed: int) -> tuple[tuple[Tensor | None, ...], Tensor, Tensor]:
