@@ -66,7 +66,7 @@ def choose_release(folder: Path, number: str, exercises: Path | None) -> Path:
     if not number:
         found = sets_in(folder)
         if len(found) != 1:
-            told = ", ".join(f"{name} ({count} notebooks)" for name, count in found.most_common()) or "none"
+            told = ", ".join(f"{name} (notebooks: {count})" for name, count in sorted(found.items())) or "none"
             raise ValueError(f"which set is to be graded? Give --set. In {folder} there are: {told}")
         (number,) = found
     number = number.zfill(2)
