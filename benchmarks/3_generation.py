@@ -1,18 +1,21 @@
 """Generated tokens a second with the KV cache, greedy, against transformers' generate; and whether length costs.
 
---compile adds both once more, each compiled by torch.compile before the clock starts (a minute or two in all, and a C++
-compiler); transformers with its static cache, which it needs for that. --bf16 adds all with weights in bfloat16.
+--compile adds both once more, each compiled with the same settings before the clock starts (some minutes in all, and a
+C++ compiler): minigen by itself, transformers by torch.compile and with its static cache, which it needs for that.
+--bf16 adds all with weights in bfloat16.
 """
 
 import copy
 import itertools
 import time
+from contextlib import nullcontext
 from functools import partial
 
 import torch
 from common import SHAPES, arguments, machine, ours, seconds_in_turns, table, transformers_gpt2
 
 from minigen.generate import GREEDY, generate
+from minigen.models.compiled import OPTIONS
 
 NEW_TOKENS = 200
 
@@ -66,19 +69,22 @@ def _ours(model, prompt, compiled):
 def _peer(model, prompt, compiled):
     mask = torch.ones_like(prompt)
     plain, own = model.forward, {}
+    settings = nullcontext()
     if compiled:
         if not hasattr(model, "compiled"):
             model.compiled = torch.compile(model.forward, dynamic=True)
         model.forward, own = model.compiled, {"cache_implementation": "static"}
-    model.generate(
-        prompt,
-        attention_mask=mask,
-        max_new_tokens=NEW_TOKENS,
-        min_new_tokens=NEW_TOKENS,
-        do_sample=False,
-        pad_token_id=0,
-        **own,
-    )
+        settings = torch._inductor.config.patch(OPTIONS | {"cpp_wrapper": True})  # as options they come too late
+    with settings:
+        model.generate(
+            prompt,
+            attention_mask=mask,
+            max_new_tokens=NEW_TOKENS,
+            min_new_tokens=NEW_TOKENS,
+            do_sample=False,
+            pad_token_id=0,
+            **own,
+        )
     model.forward = plain
 
 

@@ -2,7 +2,6 @@
 
 import copy
 import math
-import shutil
 from itertools import pairwise
 
 import pytest
@@ -88,17 +87,6 @@ def test_the_next_token_function_gives_the_same_without_a_cache(chunks):
     cached, plain = model.next_token_function(), model.next_token_function(use_cache=False)
     for chunk in x[:, : sum(chunks)].split(chunks, dim=1):
         assert_close(cached(chunk), plain(chunk), rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("c++"), reason="torch.compile needs a C++ compiler")
-def test_a_compiled_next_token_function_gives_the_same_beyond_the_context():
-    model, new = make(context_length=8), tokens(length=3)
-    compiled, plain = model.next_token_function(compiled=True), model.next_token_function()
-    for _ in range(14):
-        logits = plain(new)
-        assert_close(compiled(new), logits, rtol=1e-4, atol=1e-5)
-        new = logits.argmax(dim=-1)[:, None]
 
 
 def test_a_model_in_bfloat16_writes_nearly_the_same():

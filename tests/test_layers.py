@@ -1,5 +1,7 @@
 """Attention, feed-forward and norms against torch's own; masks and the cache by their properties."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -160,6 +162,18 @@ def test_all_ways_to_train_in_bfloat16_agree_with_float32(arguments, monkeypatch
     torch.testing.assert_close(results(torch.bfloat16), exact, rtol=0.02, atol=0.02)
 
 
+def test_the_newest_token_attends_alike_in_bfloat16():
+    layer, x = MultiHeadAttention(64, H).eval(), torch.randn(B, S, 64)
+
+    def newest(dtype: torch.dtype) -> torch.Tensor:
+        own, cache = copy.deepcopy(layer).to(dtype), KVCache(1, (B, H, S, 64 // H), dtype=dtype).layers[0]
+        chunks = x.to(dtype).split((S - 1, 1), dim=1)
+        return [own(chunk, causal=True, cache=cache) for chunk in chunks][1].float()
+
+    with torch.no_grad():
+        torch.testing.assert_close(newest(torch.bfloat16), newest(torch.float32), rtol=0.02, atol=0.02)
+
+
 @pytest.mark.parametrize(
     "precision, dropout, length, training, kernel, spelt_out",
     [
@@ -168,6 +182,8 @@ def test_all_ways_to_train_in_bfloat16_agree_with_float32(arguments, monkeypatch
         (torch.bfloat16, 0.0, 40, True, [], [torch.bfloat16]),
         (torch.bfloat16, 0.1, 40, True, [], [torch.bfloat16]),
         (torch.bfloat16, 0.1, 40, False, [torch.bfloat16], []),
+        (torch.bfloat16, 0.1, 1, False, [], []),  # one query, by sums
+        (torch.float32, 0.0, 1, False, [torch.float32], []),
         (torch.float32, 0.0, 40, True, [torch.float32], []),
         (torch.float32, 0.1, 40, True, [], [torch.float32]),
     ],

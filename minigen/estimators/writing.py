@@ -19,21 +19,25 @@ def write(
     max_new_tokens: int,
     sampling: Sampling,
     seed: int | None,
+    compiled: bool = False,
 ) -> Iterator[list[str]]:
     """Gives, step by step, the piece of text that each prompt gains; "" where it gains none.
 
-    A character can be several tokens: a piece comes once its bytes are whole.
+    A character can be several tokens: a piece comes once its bytes are whole. compiled: see `GPT.next_token_function`.
 
     Raises:
-        ValueError: if a prompt is empty or holds characters that the tokenizer does not know, at once.
+        ValueError: if a prompt is empty or holds characters that the tokenizer does not know, or a model that is not a
+            Transformer is to be compiled; at once.
     """
+    if compiled and not isinstance(model, GPT):
+        raise ValueError("only a Transformer writes compiled: leave out compiled=True")
     if not prompts or not all(prompts):
         raise ValueError('the prompt is empty: give at least one character to begin with, for instance "\\n"')
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens must be 0 or above, got {max_new_tokens}")
     tokens = [_encode(tokenizer, prompt)[-model.config.context_length :] for prompt in prompts]
     steps = generate(
-        model.next_token_function(),
+        model.next_token_function(compiled=True) if compiled else model.next_token_function(),
         tokens,
         max_new_tokens,
         sampling,

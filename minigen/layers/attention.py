@@ -129,6 +129,10 @@ class MultiHeadAttention(nn.Module):
         """
         dropout = self.dropout.p if self.training else 0.0
         on_cpu = v.device.type == "cpu"
+        if on_cpu and mask is None and q.shape[2] == 1 and not v.requires_grad and _slow_for_one_query(v):
+            # The newest token of a cached decoder, by sums: the kernel is made for many queries.
+            weights = (q / q.shape[-1] ** 0.5 * k).sum(dim=-1).softmax(dim=-1)  # (B, H, S)
+            return (weights.unsqueeze(-1) * v).sum(dim=-2, keepdim=True)
         low = on_cpu and v.dtype == torch.bfloat16 and v.requires_grad
         if low and q.shape[2] * k.shape[2] <= SHORT:
             with torch.autocast("cpu", enabled=False):
@@ -177,6 +181,11 @@ def recorded_weights(parts: Iterable[MultiHeadAttention]) -> Iterator[list[Tenso
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _slow_for_one_query(v: Tensor) -> bool:
+    """Whether a CPU's fused kernel is: in bfloat16, and beside what a compiler makes of sums."""
+    return v.dtype == torch.bfloat16 or torch.compiler.is_compiling()
 
 
 def _combine(mask: Tensor | None, other: Tensor) -> Tensor:

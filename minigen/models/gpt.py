@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from minigen.layers import BlockConfig, Decoder, Dropout, KVCache, make_positions
+from minigen.models.compiled import compiled_read
 
 IGNORED = -100  # a target that counts for nothing: padding at the end of a held-out split
 
@@ -96,13 +96,14 @@ class GPT(nn.Module):
         """A function that takes the newest tokens (B, T) and returns the logits (B, V) of what follows them.
 
         It remembers what it was given. Once the context is full it forgets the older half and reads the newer
-        half again, so the cost of a token does not grow with the length of the text. compiled: by torch.compile, which
-        takes up to a minute at the first tokens that a model writes in a process, and a C++ compiler on the machine;
-        small models then write about twice as fast, which pays for whoever serves one. Large ones wait for their
-        weights to be read: `model.bfloat16()` first, where the machine multiplies in it, makes these half as large.
+        half again, so the cost of a token does not grow with the length of the text. compiled: by a program that torch
+        makes for the weights as they are now (`minigen.models.compiled`), on a CPU several times as fast for whoever
+        writes much with one model: it takes half a minute at the first token, and a C++ compiler on the machine. Large
+        models wait for their weights to be read: `model.bfloat16()` first, where the machine multiplies in it, makes
+        these half as large.
         """
         context, kept, length = self.config.context_length, [], 0
-        read = self._compiled_read if compiled else self._read
+        read = compiled_read(self) if compiled else self._read
         cache: KVCache | None = None
 
         @torch.no_grad()  # or each token would lengthen the graph
@@ -122,12 +123,6 @@ class GPT(nn.Module):
 
     def _read(self, new: Tensor, cache: KVCache | None = None) -> Tensor:
         return self.logits(self.hidden(new, cache)[:, -1])
-
-    @cached_property
-    def _compiled_read(self) -> Callable[..., Tensor]:
-        # One program for all lengths of what was read. On a CPU its parts are called from C++, which saves a sixth.
-        on_cpu = self.embedding.weight.device.type == "cpu"
-        return torch.compile(self._read, dynamic=True, options={"cpp_wrapper": on_cpu})
 
 
 def cap(logits: Tensor, limit: float | None) -> Tensor:
