@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from estimator_tools import fitted
 from parity import randomise
 from torch.testing import assert_close
 
@@ -87,6 +88,21 @@ def test_it_gives_nearly_the_same_in_bfloat16():
 def test_the_tuned_program_gives_the_same(monkeypatch):
     monkeypatch.setitem(compiled.OPTIONS, "max_autotune", True)
     agree(make(), batch_size=2)
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_a_generator_writes_the_same_compiled():
+    writer = fitted(steps=60)
+    prompts = ["Zoë saw", "an owl"]
+    slowly = writer.generate(prompts, max_new_tokens=40, temperature=0.0)
+    assert writer.generate(prompts, max_new_tokens=40, temperature=0.0, compiled=True) == slowly
+    assert writer.model_.training is False
+
+
+def test_a_recurrent_generator_is_not_compiled():
+    with pytest.raises(ValueError, match="only a Transformer writes compiled"):
+        fitted(steps=1, architecture="gru").generate("Zoë", compiled=True)
 
 
 def test_what_cannot_be_compiled_says_what_to_do(monkeypatch):
