@@ -102,3 +102,17 @@ def seed_everything(seed: int) -> None:
     """One seed, one result: Python's and torch's generators, on all devices."""
     random.seed(seed)
     torch.manual_seed(seed)
+
+
+def require_compiler() -> None:
+    """Raises FileNotFoundError if there is no C++ compiler, which torch needs to compile a model."""
+    from torch._inductor.cpp_builder import get_cpp_compiler
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler as error:
+        raise FileNotFoundError(
+            "to compile a model torch needs a C++ compiler, and found none: install g++ or clang (on Windows the build "
+            "tools of Visual Studio), or go on without compiling, the same more slowly"
+        ) from error

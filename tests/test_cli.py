@@ -12,6 +12,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import torch._inductor.config as inductor
 from cli_tools import assert_one_clear_line
 from damage import DAMAGE, set_field
 from estimator_tools import OTHER, TEXT, contents, fitted
@@ -178,6 +179,24 @@ def test_a_budget_can_be_epochs_or_minutes(minigen, text_file, tmp_path, budget)
     assert answer.code == 0, answer.err
     steps = json.loads(answer.out)["steps"]
     assert steps == 3 if budget[0] == "--epochs" else steps > 0  # 83 windows in batches of 16, half of them
+
+
+def test_without_a_compiler_compile_says_what_to_install(minigen, text_file, tmp_path):
+    with inductor.patch({"cpp.cxx": (None, "no-such-compiler")}):
+        answer = minigen(*training(text_file, tmp_path, "--compile"))
+    assert answer.code == 1
+    assert answer.out == ""
+    assert answer.err.endswith("or go on without compiling, the same more slowly\n")
+    assert minigen(*training(text_file, tmp_path)).code == 0  # in the same folder
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("c++"), reason="it needs a C++ compiler")
+def test_training_compiled_gives_the_same(minigen, text_file, tmp_path, trained):
+    answer = minigen(*training(text_file, tmp_path, "--compile"))
+    assert "compiling it first: about half a minute" in answer.err
+    plain = json.loads((trained / "summary.json").read_text(encoding="utf-8"))
+    assert json.loads(answer.out)["val_loss"] == pytest.approx(plain["val_loss"], rel=0.01)
 
 
 def test_the_last_tenth_of_a_text_is_held_out(minigen, text_file, tmp_path):

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+import torch._inductor.config as inductor
 from estimator_tools import fitted
 from parity import randomise
 from torch.testing import assert_close
@@ -107,12 +108,21 @@ def test_a_recurrent_generator_is_not_compiled():
 
 def test_what_cannot_be_compiled_says_what_to_do(monkeypatch):
     def fail(*arguments, **options):
-        raise OSError("no compiler\nand a page of C++")
+        raise OSError("no memory\nand a page of C++")
 
+    monkeypatch.setattr(compiled, "require_compiler", lambda: None)
     monkeypatch.setattr("torch._inductor.aoti_compile_and_package", fail)
     model = make()
     step = model.next_token_function(compiled=True)
     step(torch.ones(1, 3, dtype=torch.long))
-    with pytest.raises(RuntimeError, match=r"cannot be compiled here \(no compiler\): install a C\+\+ compiler, or"):
+    with pytest.raises(RuntimeError, match=r"cannot be compiled here \(no memory\): write without compiled=True"):
         step(torch.ones(1, 1, dtype=torch.long))
     assert not model.training
+
+
+def test_without_a_compiler_training_and_writing_say_what_to_install():
+    writer = fitted(steps=1)
+    for attempt in (lambda: fitted(steps=1, compile=True), lambda: writer.generate("Zoë", compiled=True)):
+        refused = pytest.raises(FileNotFoundError, match=r"needs a C\+\+ compiler, and found none: install")
+        with inductor.patch({"cpp.cxx": (None, "no-such-compiler")}), refused:
+            attempt()

@@ -44,3 +44,9 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the interrupt
 Curves = Annotated[
     bool, typer.Option("--tensorboard", help="Also write curves for TensorBoard (pip install tensorboard).")
 ]
+Compile = Annotated[
+    bool,
+    typer.Option(
+        "--compile", help="Compile the model first: half a minute and a C++ compiler, then up to a third more steps."
+    ),
+]

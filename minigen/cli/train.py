@@ -7,6 +7,7 @@ import typer
 from minigen.cli.options import (
     Architecture,
     BatchSize,
+    Compile,
     Curves,
     Data,
     Device,
@@ -40,6 +41,7 @@ def train_generate(
     seed: TrainingSeed = 0,
     device: Device = None,
     resume: Resume = False,
+    compile_model: Compile = False,
     tensorboard: Curves = False,
 ) -> None:
     """Train a model, usually a GPT, that writes like a text. A plain .txt is held out from its last tenth on.
@@ -51,6 +53,7 @@ def train_generate(
     from minigen.presets import find_preset
 
     recipe = {"steps": steps, "epochs": epochs, "minutes": minutes, "learning_rate": learning_rate}
+    recipe["compile"] = compile_model
     refuse_used(out, resume)
     check(find_preset(preset), device, recipe)
     find_architecture(architecture, LANGUAGE_MODELS)

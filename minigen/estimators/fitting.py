@@ -37,6 +37,8 @@ def fit_model(
     count, device = sum(p.numel() for p in model.parameters()), next(model.parameters()).device
     doing = "going on with" if resume else "training"
     log.info("%s %s parameters on %s for %s: %s", doing, f"{count:,}", device, config.budget, data)
+    if config.compile:
+        log.info("compiling it first: about half a minute")
     history = estimator.history_ = train(
         model, batches, held_out, config, out, resume=resume, observers=observers, progress=progress
     )

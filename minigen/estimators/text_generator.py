@@ -118,7 +118,7 @@ class TextGenerator(BaseEstimator):
 
         Raises:
             ValueError: if the prompt is empty or holds characters that the tokenizer does not know, or a number is
-                not valid. RuntimeError: if the model cannot be compiled.
+                not valid. FileNotFoundError: if it is to be compiled, and there is no C++ compiler.
         """
         check_is_fitted(self, "model_")
         if prompt is None or isinstance(prompt, str):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from minigen.device import require_compiler
 from minigen.layers import KVCache
 
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ def compiled_read(model: "GPT") -> Callable[[Tensor, KVCache], Tensor]:
     of a context, whose sizes a program would have to treat as cases of their own, are read by the model itself.
     All this is for CPUs; elsewhere it is plain torch.compile.
 
-    Raises, by the function:
-        RuntimeError: if it cannot be compiled, most often for want of a C++ compiler.
+    Raises:
+        FileNotFoundError: if there is no C++ compiler. RuntimeError, by the function: if it cannot be compiled.
     """
+    require_compiler()
     if model.embedding.weight.device.type != "cpu":
         return torch.compile(model._read, dynamic=True)
     weights = [(p.data_ptr(), 0 if p.is_inference() else p._version, p.dtype) for p in model.parameters()]
@@ -100,7 +102,7 @@ def _compile(model: "GPT", several: bool) -> Program:
             return aoti_load_package(aoti_compile_and_package(exported, package_path=path, inductor_configs=OPTIONS))
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            advice = "install a C++ compiler, or write without compiled=True, the same more slowly"
+            advice = "write without compiled=True, the same more slowly"
             raise RuntimeError(f"this model cannot be compiled here ({reason}): {advice}") from error
         finally:
             model.train(was_training)

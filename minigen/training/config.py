@@ -25,6 +25,7 @@ class TrainConfig:
     evaluations: how often the held-out split is measured, evenly over the run; while minutes are the budget that
         runs out first, those are left out that would take more than 15 % of the time, but never the last.
         patience: stop after so many evaluations without a new best. precision: "auto", "fp32" or "bf16".
+    compile: by torch.compile, for batches of one shape: half a minute and a C++ compiler before the first step.
 
     Raises:
         ValueError: if there is no budget, no such optimizer or schedule, a budget, rate or count is not above 0, or

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from minigen.device import pick_precision, seed_everything
+from minigen.device import pick_precision, require_compiler, seed_everything
 from minigen.training.bar import Bar
 from minigen.training.budget import Budget
 from minigen.training.config import TrainConfig
@@ -53,6 +53,8 @@ class Run:
         self.device = next(model.parameters()).device
         self.precision = pick_precision(self.device, config.precision)
         self.settings = run_settings(config, batches, self.precision)
+        if config.compile:
+            require_compiler()
         loss = torch.compile(model.loss) if config.compile else model.loss
         workers = 1 if config.compile else min(config.workers, config.accumulate)
         self.gradients = Gradients(model, loss, self.precision, workers)
