@@ -113,7 +113,7 @@ class TextGenerator(BaseEstimator):
         Without a prompt it begins after a line break, or the first character it knows where the text had none.
         sampling: temperature, top_k, top_p, repetition_penalty, see `minigen.generate.Sampling`.
         stop: the text ends before this string. A prompt longer than the context is read by its end alone.
-        compiled: by a program that is made in about half a minute when it is first needed, and writes several times as
+        compiled: by a program that is made in about a minute when it is first needed, and writes several times as
         fast on a CPU: for whoever writes much with one model. It needs a C++ compiler.
 
         Raises:

@@ -34,7 +34,7 @@ def compiled_read(model: "GPT") -> Callable[[Tensor, KVCache], Tensor]:
     """`model._read` in evaluation mode, where single new tokens are read by a compiled program.
 
     There is one program for a single text, and one for several. Each is compiled when it is first needed, which takes
-    about half a minute, and once more after the weights have changed. Prompts, and the first and the last places
+    about a minute, and once more after the weights have changed. Prompts, and the first and the last places
     of a context, whose sizes a program would have to treat as cases of their own, are read by the model itself.
     All this is for CPUs; elsewhere it is plain torch.compile.
 
@@ -87,6 +87,7 @@ class _OneMoreToken(nn.Module):
 @torch.no_grad()
 def _compile(model: "GPT", several: bool) -> Program:
     from torch._inductor import aoti_compile_and_package, aoti_load_package
+    from torch._inductor.utils import fresh_cache
     from torch.export import Dim, export
 
     cache = model.new_cache(SEVERAL if several else 1)
@@ -95,7 +96,8 @@ def _compile(model: "GPT", several: bool) -> Program:
     rows = {0: Dim.DYNAMIC} if several else {}
     sizes = (rows, [rows] * len(keys), [rows] * len(keys), {0: Dim("places", min=2, max=cache.capacity - 2)})
     was_training = model.training
-    with _telling(), tempfile.TemporaryDirectory() as folder:
+    # A cache of its own: in torch's, what was linked would stay, with a copy of the weights in it.
+    with _telling(), tempfile.TemporaryDirectory() as folder, fresh_cache(dir=folder):
         path = str(Path(folder, "read.pt2"))
         try:
             exported = export(_OneMoreToken(model.eval()), (new, keys, values, places), dynamic_shapes=sizes)
@@ -111,6 +113,6 @@ def _compile(model: "GPT", several: bool) -> Program:
 @contextmanager
 def _telling() -> Iterator[None]:
     """Says what the wait is for, in place of the pages that torch's tuning writes."""
-    line = tqdm(desc="compiling: about half a minute, once for a model", bar_format="{desc}", leave=False)
+    line = tqdm(desc="compiling: about a minute, once for a model", bar_format="{desc}", leave=False)
     with line, warnings.catch_warnings(action="ignore"), redirect_stderr(io.StringIO()):
         yield

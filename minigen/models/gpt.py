@@ -98,7 +98,7 @@ class GPT(nn.Module):
         It remembers what it was given. Once the context is full it forgets the older half and reads the newer
         half again, so the cost of a token does not grow with the length of the text. compiled: by a program that torch
         makes for the weights as they are now (`minigen.models.compiled`), on a CPU several times as fast for whoever
-        writes much with one model: it takes half a minute at the first token, and a C++ compiler on the machine. Large
+        writes much with one model: it takes about a minute at the first token, and a C++ compiler on the machine. Large
         models wait for their weights to be read: `model.bfloat16()` first, where the machine multiplies in it, makes
         these half as large.
         """
