@@ -203,6 +203,13 @@ def test_attention_goes_the_way_that_is_fast(precision, dropout, length, trainin
     assert seen == {"scaled_dot_product_attention": kernel, "attention_weights": spelt_out}
 
 
+def test_the_newest_token_drops_weights_in_training_too():
+    layer, x = MultiHeadAttention(64, H, dropout=0.5).bfloat16(), torch.randn(B, 1, 64).bfloat16()
+    with torch.no_grad():
+        assert not torch.equal(layer.train()(x), layer(x))
+        assert torch.equal(layer.eval()(x), layer(x))
+
+
 def _remember(seen: list[torch.dtype], y: torch.Tensor) -> torch.Tensor:
     seen.append(y.dtype)
     return y

@@ -129,7 +129,8 @@ class MultiHeadAttention(nn.Module):
         """
         dropout = self.dropout.p if self.training else 0.0
         on_cpu = v.device.type == "cpu"
-        if on_cpu and mask is None and q.shape[2] == 1 and not v.requires_grad and _slow_for_one_query(v):
+        newest = mask is None and q.shape[2] == 1 and not dropout and not v.requires_grad
+        if on_cpu and newest and _slow_for_one_query(v):
             # The newest token of a cached decoder, by sums: the kernel is made for many queries.
             weights = (q / q.shape[-1] ** 0.5 * k).sum(dim=-1).softmax(dim=-1)  # (B, H, S)
             return (weights.unsqueeze(-1) * v).sum(dim=-2, keepdim=True)
