@@ -101,6 +101,13 @@ def test_a_generator_writes_the_same_compiled():
     assert writer.model_.training is False
 
 
+@pytest.mark.parametrize("context_length", [1, 3, 4])
+def test_a_context_of_hardly_any_tokens_is_read_by_the_model(context_length):
+    model = GPT(GPTConfig(VOCABULARY, context_length, 2, BlockConfig(16, 2))).eval()
+    randomise(model)
+    agree(model, batch_size=2, tolerance=0)
+
+
 def test_a_recurrent_generator_is_not_compiled():
     with pytest.raises(ValueError, match="only a Transformer writes compiled"):
         fitted(steps=1, architecture="gru").generate("Zoë", compiled=True)

@@ -52,7 +52,7 @@ def compiled_read(model: "GPT") -> Callable[[Tensor, KVCache], Tensor]:
 
     def read(new: Tensor, cache: KVCache) -> Tensor:
         before, several = cache.length, new.shape[0] > 1
-        if new.shape[1] > 1 or not 2 <= before <= cache.capacity - 2:
+        if new.shape[1] > 1 or not 2 <= before <= cache.capacity - 2 or cache.capacity == 4:  # of one size: no range
             return model._read(new, cache)
         if several not in programs:
             programs[several] = _compile(model, several)
